@@ -1,0 +1,136 @@
+"""The wire types: what a trainer sends and what the reward server answers. A leaf: no I/O, no logic beyond validation.
+
+Item `i` of the answer belongs to item `i` of the request. `reward` is None unless `status` is `ok`; a fault of the
+server never becomes a number.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+
+API_VERSION = "v1"
+SCORE_PATH = "/v1/score"
+CHECKS_PATH = "/v1/checks"
+HEALTH_PATH = "/healthz"
+READY_PATH = "/readyz"
+VERSION_PATH = "/version"
+
+MAX_ITEMS = 1024
+MAX_ID_CHARS = 256
+MIN_DEADLINE_MS = 1
+MAX_DEADLINE_MS = 600_000
+DEFAULT_DEADLINE_MS = 60_000
+
+
+class Wire(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Status(StrEnum):
+    """What became of an item or of one component of it."""
+
+    OK = "ok"
+    SKIPPED = "skipped"  # the caller's data cannot be judged (its ground truth, or the item itself)
+    ERROR = "error"  # our fault or a lack of time: try again
+
+
+class Fault(StrEnum):
+    """Who has to act. The policy's own failures are scored, so they never appear here."""
+
+    DATA = "data"
+    SERVER = "server"
+
+
+class ScoreItem(Wire):
+    """One completion to judge."""
+
+    id: str | None = Field(default=None, max_length=MAX_ID_CHARS, description="echoed in the result")
+    group_id: str | None = Field(default=None, max_length=MAX_ID_CHARS, description="the prompt it was sampled from")
+    prompt: str | None = Field(default=None, description="what the policy was asked; some code tests complete it")
+    completion: str = Field(description="what the policy wrote, judged as it is")
+    ground_truth: JsonValue = Field(default=None, description="the reference: an answer, several, or tests for `code`")
+
+
+class CheckSpec(Wire):
+    """A check with its weight in the reward."""
+
+    check: str = Field(description="a name listed by GET /v1/checks")
+    weight: float = Field(default=1.0, ge=-1e6, le=1e6, allow_inf_nan=False)
+    params: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class ScoreOptions(Wire):
+    deadline_ms: int = Field(default=DEFAULT_DEADLINE_MS, ge=MIN_DEADLINE_MS, le=MAX_DEADLINE_MS)
+
+
+class InvalidItem(Wire):
+    """Stands where an item of the request did not fit `ScoreItem`; its neighbours are judged all the same."""
+
+    id: str | None
+    reason: str
+
+
+class ItemError(Wire):
+    code: str
+    message: str
+    fault: Fault
+    retryable: bool
+
+
+class Component(Wire):
+    """The value of one check inside a score."""
+
+    value: float | None
+    weight: float
+    status: Status
+    detail: dict[str, Any] = Field(default_factory=dict)
+
+
+class ScoreResult(Wire):
+    index: int
+    id: str | None
+    status: Status
+    reward: float | None
+    flags: list[str]
+    error: ItemError | None
+    components: dict[str, Component]
+
+    @model_validator(mode="after")
+    def _reward_only_when_ok(self) -> ScoreResult:
+        if (self.reward is None) != (self.status is not Status.OK):
+            raise ValueError(f"reward must be a number exactly when status is ok, got {self.reward!r} with {self.status}")
+        return self
+
+
+class ScoreSummary(Wire):
+    ok: int
+    skipped: int
+    error: int
+    mean_reward: float | None = Field(description="over the items with status ok; null when there is none")
+
+
+class ScoreResponse(Wire):
+    request_id: str
+    version: str
+    profile: str | None = Field(description="null when the request carried its own checks")
+    profile_hash: str
+    results: list[ScoreResult]
+    summary: ScoreSummary
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details: the body of every answer that is not a success."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    retryable: bool = False
+    instance: str | None = None
+    errors: list[dict[str, Any]] | None = None

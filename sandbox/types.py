@@ -1,0 +1,68 @@
+"""What goes into the sandbox and what comes out: plain frozen values, units in the names. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Mode(StrEnum):
+    """How the source of a program is started."""
+
+    SCRIPT = "script"  # runs from top to bottom as `__main__`, stdin and stdout are its interface
+    CALLS = "calls"  # is loaded once, then answers calls of its functions that arrive on its channel
+    TESTS = "tests"  # test code whose unknown names are functions of the partner program, called over the channel
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program to run. `files` are put into its empty work folder before it starts, names without slashes."""
+
+    source: str
+    mode: Mode = Mode.SCRIPT
+    language: str = "python"
+    stdin: bytes = b""
+    channel: bytes = b""  # CALLS without a partner: the requests, see sandbox.calls
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a run may use, over its whole process tree."""
+
+    cpu_seconds: float = 2.0
+    wall_seconds: float = 10.0
+    memory_bytes: int = 256 << 20
+    output_bytes: int = 1 << 20  # stdout, stderr and channel, each
+    processes: int = 32
+    file_bytes: int = 16 << 20
+    disk_bytes: int = 64 << 20
+    open_files: int = 64
+
+
+class RunStatus(StrEnum):
+    """How a run ended. What it wrote is judged elsewhere."""
+
+    EXITED = "exited"  # by itself; see exit_code
+    SIGNALED = "signaled"  # killed by a signal that was not ours; see signal
+    CPU_LIMIT = "cpu_limit"
+    WALL_LIMIT = "wall_limit"
+    MEMORY_LIMIT = "memory_limit"
+    OUTPUT_LIMIT = "output_limit"
+    DISK_LIMIT = "disk_limit"
+    SECURITY_VIOLATION = "security_violation"  # a layer killed it
+
+
+@dataclass(frozen=True)
+class ExecutionResult:
+    status: RunStatus
+    exit_code: int | None  # None unless status is EXITED
+    signal: int | None  # None unless status is SIGNALED
+    stdout: bytes  # at most Limits.output_bytes, as are stderr and channel
+    stderr: bytes
+    channel: bytes  # what it wrote to its channel; empty when a partner read it
+    cpu_seconds: float  # user and system time of the whole tree
+    wall_seconds: float
+    peak_memory_bytes: int  # of the whole tree, as sampled
+    isolation: str  # the level that held: see sandbox.preflight
