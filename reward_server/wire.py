@@ -7,9 +7,10 @@ server never becomes a number.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, WrapValidator, model_validator
+from pydantic_core.core_schema import ValidatorFunctionWrapHandler
 
 API_VERSION = "v1"
 SCORE_PATH = "/v1/score"
@@ -58,6 +59,7 @@ class CheckSpec(Wire):
     """A check with its weight in the reward."""
 
     check: str = Field(description="a name listed by GET /v1/checks")
+    name: str | None = Field(default=None, max_length=64, description="of the component; the check's name when absent")
     weight: float = Field(default=1.0, ge=-1e6, le=1e6, allow_inf_nan=False)
     params: dict[str, JsonValue] = Field(default_factory=dict)
 
@@ -71,6 +73,35 @@ class InvalidItem(Wire):
 
     id: str | None
     reason: str
+
+
+def _keep_the_neighbours(value: Any, handler: ValidatorFunctionWrapHandler) -> ScoreItem | InvalidItem:
+    try:
+        item: ScoreItem = handler(value)
+        return item
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "item"
+        item_id = value.get("id") if isinstance(value, dict) else None
+        return InvalidItem(id=item_id if isinstance(item_id, str) else None, reason=f"{where}: {first['msg']}")
+
+
+RequestItem = Annotated[ScoreItem, WrapValidator(_keep_the_neighbours)]
+
+
+class ScoreRequest(Wire):
+    """A batch. Exactly one of `profile` and `checks` says by which rules it is judged."""
+
+    profile: str | None = Field(default=None, description="the name of a profile of the server")
+    checks: list[CheckSpec] | None = Field(default=None, min_length=1, max_length=32)
+    items: list[RequestItem] = Field(min_length=1, max_length=MAX_ITEMS)
+    options: ScoreOptions = Field(default_factory=ScoreOptions)
+
+    @model_validator(mode="after")
+    def _one_set_of_rules(self) -> ScoreRequest:
+        if (self.profile is None) == (self.checks is None):
+            raise ValueError("give either `profile` or `checks`, and not both")
+        return self
 
 
 class ItemError(Wire):
@@ -101,7 +132,9 @@ class ScoreResult(Wire):
     @model_validator(mode="after")
     def _reward_only_when_ok(self) -> ScoreResult:
         if (self.reward is None) != (self.status is not Status.OK):
-            raise ValueError(f"reward must be a number exactly when status is ok, got {self.reward!r} with {self.status}")
+            raise ValueError(
+                f"reward must be a number exactly when status is ok, got {self.reward!r} with {self.status}"
+            )
         return self
 
 

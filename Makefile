@@ -1,0 +1,53 @@
+# `make` lists the targets. Everything is set up in .venv inside this folder; nothing global is touched.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+# Small models on few cores: more threads than one make torch slower, not faster.
+export OMP_NUM_THREADS ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install serve demo test check format acceptance up down clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(INSTALLED) ## a virtual environment in .venv with everything
+
+$(INSTALLED): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[server,train,dev]'
+	touch $@
+
+serve: $(INSTALLED) ## the reward server on http://127.0.0.1:8080
+	$(BIN)/reward-server serve
+
+demo: $(INSTALLED) ## train a small model on a small task against a server of its own (about 3 minutes)
+	$(BIN)/python examples/demo.py
+
+test: $(INSTALLED) ## all quick tests
+	$(BIN)/pytest -m "not slow and not gpu"
+
+check: $(INSTALLED) ## formatting, lint, types, import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(INSTALLED) ## rewrite the code in the house style
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+acceptance: $(INSTALLED) ## whole corpora and recipes (slow)
+	$(BIN)/pytest -m slow
+
+up: ## the server in a container: http://127.0.0.1:8080
+	docker compose up --build --wait
+
+down: ## stop that container
+	docker compose down
+
+clean: ## remove the environment and caches
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build *.egg-info

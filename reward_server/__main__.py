@@ -1,0 +1,83 @@
+"""`reward-server`: serve over HTTP, or score a file with the same engine."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from reward_server.errors import RewardServerError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = _parser().parse_args(argv)
+    try:
+        code: int = arguments.command(arguments)
+        return code
+    except RewardServerError as error:
+        print(f"reward-server: {error.detail}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="reward-server", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    serve = commands.add_parser("serve", help="answer POST /v1/score until stopped")
+    serve.add_argument("--host", help="address to listen on (default 127.0.0.1)")
+    serve.add_argument("--port", type=int, help="port to listen on (default 8080; 0 takes a free one)")
+    serve.add_argument("--insecure", action="store_true", default=None, help="a public address without a key")
+    serve.set_defaults(command=_serve)
+    _add_score(commands)
+    return parser
+
+
+def _add_score(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from reward_server.offline.mapping import PRESETS
+    from reward_server.profiles import profile_names
+
+    score = commands.add_parser("score", help="score a file: .jsonl, .jsonl.gz or .json")
+    score.add_argument("--in", dest="source", type=Path, required=True, metavar="FILE")
+    score.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSONL; a killed run is resumed from it")
+    score.add_argument("--profile", required=True, help=f"one of {', '.join(profile_names())}")
+    score.add_argument("--preset", choices=sorted(PRESETS), default="plain", help="field mapping of a known data set")
+    score.add_argument(
+        "--map",
+        action="append",
+        default=[],
+        metavar="FIELD=PATH",
+        help="an item's field from a row's, such as completion=code[0]; may be repeated, wins over --preset",
+    )
+    score.add_argument("--limit", type=int, metavar="N", help="only the first N rows")
+    score.add_argument("--overwrite", action="store_true", help="drop results that are in --out")
+    score.set_defaults(command=_score)
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    from reward_server.serving import serve
+    from reward_server.settings import load_settings
+
+    serve(load_settings(host=arguments.host, port=arguments.port, insecure=arguments.insecure))
+    return 0
+
+
+def _score(arguments: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from reward_server.offline.mapping import parse_mapping
+    from reward_server.offline.score_file import Job, score_file
+    from reward_server.settings import load_settings
+
+    mapping = parse_mapping(arguments.preset, arguments.map)
+    job = Job(arguments.source, arguments.out, arguments.profile, mapping, arguments.overwrite, arguments.limit)
+    console = Console(stderr=True)
+    tally = score_file(job, load_settings(), console)
+    Console().print(tally.table())
+    console.print(f"results: {arguments.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""From the bytes of a request to a validated value, with every refusal named."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+import orjson
+from pydantic import ValidationError
+from starlette.requests import Request
+
+from reward_server.errors import BodyTooLarge, InvalidJson, InvalidRequest, UnsupportedMediaType
+from reward_server.wire import ScoreRequest
+
+SHOWN_ERRORS = 10
+
+
+async def read_body(request: Request, limit_bytes: int) -> bytes:
+    """The whole body. Raises before more than the limit is held, whatever Content-Length said."""
+    media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise UnsupportedMediaType(f"expected Content-Type application/json, got {media_type[:80]!r}")
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit_bytes:
+        raise BodyTooLarge(f"the body has {declared} bytes, at most {limit_bytes} are read: send smaller batches")
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit_bytes:
+            raise BodyTooLarge(f"the body has more than the {limit_bytes} bytes that are read: send smaller batches")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def parse_score_request(body: bytes) -> ScoreRequest:
+    """Raises InvalidJson or InvalidRequest. An item that does not fit becomes an InvalidItem among the others."""
+    try:
+        return ScoreRequest.model_validate(parse_json(body))
+    except ValidationError as error:
+        errors = error.errors(include_url=False, include_input=False, include_context=False)
+        shown = [{"loc": list(e["loc"]), "msg": e["msg"], "type": e["type"]} for e in errors[:SHOWN_ERRORS]]
+        where = ".".join(str(part) for part in errors[0]["loc"]) or "body"
+        raise InvalidRequest(f"{where}: {errors[0]['msg']}", errors=shown) from error
+
+
+def parse_json(body: bytes) -> Any:
+    """JSON as orjson reads it, and with lone surrogates in strings, which model output does contain."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        if b"\\u" not in body:
+            raise InvalidJson(f"expected JSON in UTF-8: {error}") from error
+    try:
+        return json.loads(body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise InvalidJson(f"expected JSON in UTF-8: {error}") from error
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")

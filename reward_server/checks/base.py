@@ -1,0 +1,82 @@
+"""What a check is. Checks are pure: they start no process, open no socket and keep no state.
+
+An `AnswerCheck` judges in one call. A `ProgramCheck` is two pure functions with the sandbox between them: `plan` says
+what to run, `judge` compares outside what came out, and may ask for another round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from reward_server.programs import Run, RunResult
+
+
+class Params(BaseModel):
+    """Base of every check's parameters; a stranger among them is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+@dataclass(frozen=True)
+class CheckInput:
+    """The part of an item that a check may see."""
+
+    completion: str
+    ground_truth: JsonValue = None
+    prompt: str | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A scored value, usually in [0, 1]. Flags name what a trainer should watch; detail never holds the reference."""
+
+    value: float
+    detail: dict[str, Any] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+
+
+class Check(Protocol):
+    """What the catalogue shows. `version` changes whenever a verdict could."""
+
+    name: ClassVar[str]
+    version: ClassVar[str]
+    description: ClassVar[str]
+    source: ClassVar[str]
+    ground_truth: ClassVar[str]
+    params: ClassVar[type[Params]]
+
+
+@runtime_checkable
+class AnswerCheck(Check, Protocol):
+    """Judges text. `heavy` ones run in a worker process that is killed at its deadline, the others in place."""
+
+    heavy: ClassVar[bool]
+
+    def judge(self, item: CheckInput, params: Any) -> Verdict:
+        """Raises GroundTruthInvalid when the reference cannot be read."""
+        ...
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Programs to run, independent of each other; `context` is the check's own note for `judge`."""
+
+    runs: Sequence[Run]
+    context: Any = None
+
+
+@runtime_checkable
+class ProgramCheck(Check, Protocol):
+    """Judges programs by running them."""
+
+    def plan(self, item: CheckInput, params: Any) -> Plan | Verdict:
+        """A verdict at once where there is nothing to run. Raises GroundTruthInvalid."""
+        ...
+
+    def judge(self, plan: Plan, results: Sequence[RunResult]) -> Plan | Verdict:
+        """The verdict over `results`, which belong to `plan.runs` in order, or another round."""
+        ...

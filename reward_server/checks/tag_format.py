@@ -1,0 +1,74 @@
+"""`format`: is the completion `<think>…</think><answer>…</answer>`, each tag once, in order, and nothing around it?
+
+Regular expressions used for this elsewhere let trailing text, doubled blocks and empty thinking pass; here the tags are
+read as tokens and the rule that failed is named.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from reward_server.checks.base import CheckInput, Params, Verdict
+
+_TAG = re.compile(r"</?(?:think|answer)>")
+
+
+class FormatParams(Params):
+    think_prefilled: Literal["auto", "yes", "no"] = Field(
+        default="auto",
+        description="whether the chat template already wrote <think>; auto: yes where the prompt ends with it",
+    )
+    require_answer_tag: bool = Field(default=True, description="false: the text after </think> is the answer")
+    min_think_chars: int = Field(default=1, ge=0, description="characters of thinking, without white space around it")
+
+
+class TagFormat:
+    name: ClassVar[str] = "format"
+    version: ClassVar[str] = "1"
+    heavy: ClassVar[bool] = False
+    description: ClassVar[str] = "1 when the completion keeps the think/answer format exactly, else 0"
+    source: ClassVar[str] = "DeepSeek-R1 (arXiv:2501.12948) section 2.2.2, format reward"
+    ground_truth: ClassVar[str] = "not used"
+    params: ClassVar[type[Params]] = FormatParams
+
+    def judge(self, item: CheckInput, params: FormatParams) -> Verdict:
+        text = "<think>" + item.completion if _prefilled(item, params) else item.completion
+        failed = _failed_rule(text, params)
+        return Verdict(float(failed is None), {} if failed is None else {"failed": failed})
+
+
+def _prefilled(item: CheckInput, params: FormatParams) -> bool:
+    if params.think_prefilled == "auto":
+        return (item.prompt or "").rstrip().endswith("<think>")
+    return params.think_prefilled == "yes"
+
+
+def _failed_rule(text: str, params: FormatParams) -> str | None:
+    """The first rule that the text breaks, or None."""
+    wanted = ["<think>", "</think>"] + (["<answer>", "</answer>"] if params.require_answer_tag else [])
+    names = _TAG.findall(text)
+    if names != wanted:
+        return _tag_fault(names, wanted)
+    before, think, *rest = (gap.strip() for gap in _TAG.split(text))
+    if before:
+        return "text_before_think"
+    if len(think) < params.min_think_chars:
+        return "think_too_short"
+    if not params.require_answer_tag:
+        return None if rest[0] else "answer_empty"
+    between, answer, after = rest
+    if between:
+        return "text_between_think_and_answer"
+    if not answer:
+        return "answer_empty"
+    return "text_after_answer" if after else None
+
+
+def _tag_fault(names: list[str], wanted: list[str]) -> str:
+    for tag in wanted:
+        if names.count(tag) != 1:
+            return f"{tag} {'missing' if tag not in names else 'repeated'}"
+    return "tags_out_of_order" if sorted(names) == sorted(wanted) else "unexpected_tag"

@@ -1,0 +1,52 @@
+"""Data set files as rows: JSONL (plain or gzip, streamed), or JSON (a list, or columns keyed by row number)."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import orjson
+
+from reward_server.errors import ConfigError
+
+Row = dict[str, Any]
+
+
+def read_rows(path: Path) -> Iterator[Row]:
+    """Rows in the order of the file. JSONL needs memory for one line, JSON for the file. Raises ConfigError."""
+    if not path.is_file():
+        raise ConfigError(f"no file {path}: give --in a .jsonl, .jsonl.gz or .json file")
+    with _open(path) as file:
+        if path.name.removesuffix(".gz").endswith(".json"):
+            yield from _from_json(orjson.loads(file.read()), path)
+        else:
+            yield from _from_lines(file, path)
+
+
+def _open(path: Path) -> IO[bytes]:
+    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
+
+
+def _from_lines(file: IO[bytes], path: Path) -> Iterator[Row]:
+    for number, line in enumerate(file, 1):
+        if not line.strip():
+            continue
+        try:
+            row = orjson.loads(line)
+        except orjson.JSONDecodeError as error:
+            raise ConfigError(f"{path}, line {number}: expected one JSON object a line: {error}") from error
+        if not isinstance(row, dict):
+            raise ConfigError(f"{path}, line {number}: expected a JSON object, got {type(row).__name__}")
+        yield row
+
+
+def _from_json(content: Any, path: Path) -> Iterator[Row]:
+    if isinstance(content, list) and all(isinstance(row, dict) for row in content):
+        yield from content
+    elif isinstance(content, dict) and content and all(isinstance(column, dict) for column in content.values()):
+        for key in next(iter(content.values())):
+            yield {name: column.get(key) for name, column in content.items()}
+    else:
+        raise ConfigError(f"{path}: expected a list of objects, or columns keyed by row number")

@@ -1,0 +1,135 @@
+"""Scores a file with the engine of the server, without HTTP. Memory does not grow with the file."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import itertools
+import logging
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from reward_server.executors.lifecycle import opened
+from reward_server.offline.mapping import to_item
+from reward_server.offline.output import ResultFile, open_results, read_results
+from reward_server.offline.rows import read_rows
+from reward_server.offline.tally import Tally
+from reward_server.profiles import Profile, load_profile
+from reward_server.scoring import Scorer
+from reward_server.settings import Settings
+from reward_server.version import VERSION
+from reward_server.wire import DEFAULT_DEADLINE_MS, InvalidItem, ScoreItem, ScoreResult, Status
+
+log = logging.getLogger(__name__)
+
+FINGERPRINT_BYTES = 1 << 20
+ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Job:
+    source: Path
+    out: Path
+    profile: str
+    mapping: Mapping[str, str]
+    overwrite: bool = False
+    limit: int | None = None
+
+
+def score_file(job: Job, settings: Settings, console: Console) -> Tally:
+    """Score every row, resume where a killed run stopped, and return the tally over the whole result file."""
+    return asyncio.run(_score_file(job, settings, console))
+
+
+async def _score_file(job: Job, settings: Settings, console: Console) -> Tally:
+    profile = load_profile(job.profile)
+    with open_results(job.out, _meta(job, profile), overwrite=job.overwrite) as results, _progress(console) as progress:
+        tally = Tally.of(read_results(job.out))
+        bar = progress.add_task("scoring", total=_count(job), completed=results.done, rate="", mean="")
+        if results.done:
+            console.print(f"resuming behind {results.done:,} rows that are in {job.out}")
+        items = itertools.islice(_items(job), results.done, job.limit)
+        async with opened(settings) as executors:
+            scorer = Scorer(executors, settings)
+            async for result in _in_order(scorer, profile, items, window=64 * settings.check_workers):
+                _take(result, results, tally, progress, bar)
+    return tally
+
+
+def _take(result: ScoreResult, results: ResultFile, tally: Tally, progress: Progress, bar: TaskID) -> None:
+    numbered = result.model_copy(update={"index": tally.rows})
+    results.write(numbered)
+    tally.add(numbered)
+    task = progress.tasks[bar]
+    progress.update(bar, advance=1, rate=f"{task.speed or 0:,.0f}/s", mean=f"mean {tally.mean:.4f}")
+
+
+async def _in_order(
+    scorer: Scorer, profile: Profile, items: Iterator[ScoreItem | InvalidItem], window: int
+) -> AsyncIterator[ScoreResult]:
+    """Results in the order of the items, at most `window` of them under way."""
+    under_way: list[asyncio.Task[ScoreResult]] = []
+    try:
+        for item in items:
+            under_way.append(asyncio.create_task(_score_one(scorer, profile, item)))
+            if len(under_way) >= window:
+                yield await under_way.pop(0)
+        while under_way:
+            yield await under_way.pop(0)
+    finally:
+        for task in under_way:
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(*under_way, return_exceptions=True)
+
+
+async def _score_one(scorer: Scorer, profile: Profile, item: ScoreItem | InvalidItem) -> ScoreResult:
+    for attempt in range(1, ATTEMPTS + 1):
+        (result,) = await scorer.score(profile, [item], DEFAULT_DEADLINE_MS / 1000)
+        if result.status is not Status.ERROR or attempt == ATTEMPTS or not (result.error and result.error.retryable):
+            break
+    return result
+
+
+def _items(job: Job) -> Iterator[ScoreItem | InvalidItem]:
+    return (to_item(row, job.mapping) for row in read_rows(job.source))
+
+
+def _count(job: Job) -> int | None:
+    """Rows to score, or None where only decompressing or parsing would tell."""
+    if job.source.suffix != ".jsonl":
+        return job.limit
+    with job.source.open("rb") as file:
+        rows = sum(1 for line in file if line.strip())
+    return rows if job.limit is None else min(rows, job.limit)
+
+
+def _meta(job: Job, profile: Profile) -> dict[str, object]:
+    with job.source.open("rb") as file:
+        fingerprint = hashlib.sha256(file.read(FINGERPRINT_BYTES)).hexdigest()
+    return {
+        "source": job.source.name,
+        "source_bytes": job.source.stat().st_size,
+        "source_start_sha256": fingerprint,
+        "mapping": dict(job.mapping),
+        "profile": job.profile,
+        "profile_hash": profile.hash,
+        "version": VERSION,
+    }
+
+
+def _progress(console: Console) -> Progress:
+    columns: Iterable[TextColumn | BarColumn | MofNCompleteColumn | TimeElapsedColumn] = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TextColumn("{task.fields[mean]}"),
+        TimeElapsedColumn(),
+    )
+    return Progress(*columns, console=console)

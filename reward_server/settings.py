@@ -1,0 +1,77 @@
+"""The server's settings: the only reader of the environment (prefix REWARD_SERVER_)."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from reward_server.errors import ConfigError
+
+PREFIX = "REWARD_SERVER_"
+MIB = 1 << 20
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+class Settings(BaseSettings):
+    """Built once at start and passed on as an argument."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    host: str = Field(default="127.0.0.1", description="address to listen on")
+    port: int = Field(default=8080, ge=0, le=65535, description="0 takes a free one")
+    api_key: SecretStr | None = Field(default=None, description="bearer key asked for on /v1 routes")
+    insecure: bool = Field(default=False, description="allow a public address without a key")
+
+    max_body_bytes: int = Field(default=64 * MIB, ge=1024)
+    max_completion_chars: int = Field(default=MIB, ge=1, description="a longer completion is scored 0 and flagged")
+    max_pending_items: int = Field(default=16_384, ge=1, description="over all requests; more are answered 429")
+    idempotency_bytes: int = Field(default=64 * MIB, ge=0, description="memory for answers kept for retries")
+
+    check_workers: int = Field(default_factory=_cores, ge=1, description="processes that run answer checks")
+    check_timeout_seconds: float = Field(default=5.0, gt=0, description="of one check of one item, then it is killed")
+    check_memory_bytes: int = Field(default=1024 * MIB, ge=64 * MIB, description="address space of a worker")
+    check_worker_tasks: int = Field(default=20_000, ge=0, description="a worker is replaced after so many; 0: never")
+
+    sandbox_slots: int = Field(default_factory=_cores, ge=1, description="programs that run at the same time")
+    sandbox_allow_unsafe: bool = Field(
+        default=False, description="run code below the isolation floor; say so in answers"
+    )
+    sandbox_python: Path | None = Field(default=None, description="interpreter for Python programs; chosen when absent")
+    drain_seconds: float = Field(default=30.0, ge=0, description="on SIGTERM requests in flight may take so long")
+
+    def refuse_open_door(self) -> None:
+        """Stop a server that anybody on the network could use as an oracle or to run code."""
+        if self.api_key is None and not self.insecure and not _is_loopback(self.host):
+            raise ConfigError(
+                f"refusing to listen on {self.host} without a key: set {PREFIX}API_KEY, "
+                "or pass --insecure where the network itself keeps strangers out"
+            )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Settings from defaults, then the environment, then `overrides` that are not None.
+
+    pydantic-settings ignores a misspelt variable silently, so strangers are refused here.
+    """
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    strangers = sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known)
+    if strangers:
+        raise ConfigError(f"unknown variables {', '.join(strangers)}; known are {', '.join(sorted(known))}")
+    return Settings(**{name: value for name, value in overrides.items() if value is not None})

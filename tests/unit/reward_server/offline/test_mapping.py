@@ -1,0 +1,78 @@
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from reward_server.errors import ConfigError
+from reward_server.offline.mapping import parse_mapping, to_item
+from reward_server.offline.rows import read_rows
+from reward_server.wire import InvalidItem, ScoreItem
+
+
+def item(row: dict[str, object], preset: str = "plain", *overrides: str) -> ScoreItem | InvalidItem:
+    return to_item(row, parse_mapping(preset, overrides))
+
+
+def test_paths_reach_into_lists_and_objects() -> None:
+    row = {"idx": 3, "code": ["text"], "meta": {"gold": "18"}, "question": "?"}
+    overrides = ("completion=code[0]", "ground_truth=meta.gold", "id=idx", "prompt=question")
+    assert item(row, "plain", *overrides) == ScoreItem(id="3", prompt="?", completion="text", ground_truth="18")
+
+
+def test_a_verl_row_is_understood() -> None:
+    row = {
+        "prompt": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "2+2?"}],
+        "response": "4",
+        "reward_model": {"style": "rule", "ground_truth": "4"},
+        "extra_info": {"index": 7},
+    }
+    assert item(row, "verl") == ScoreItem(
+        id="7", group_id="7", prompt="Be brief.\n\n2+2?", completion="4", ground_truth="4"
+    )
+
+
+def test_a_whole_row_can_be_the_ground_truth() -> None:
+    row = {"task_id": "HumanEval/0", "prompt": "def f():\n", "completion": "    pass", "test": "…", "entry_point": "f"}
+    found = item(row, "humaneval")
+    assert isinstance(found, ScoreItem)
+    assert found.ground_truth == row
+
+
+def test_a_row_without_completion_says_where_it_was_looked_for() -> None:
+    found = item({"question": "?", "answer": "#### 4"}, "gsm8k")
+    assert isinstance(found, InvalidItem)
+    assert "expected text at 'completion'" in found.reason
+    assert "question, answer" in found.reason
+
+
+@pytest.mark.parametrize("override", ["completion", "colour=red", "completion=", "completion=a..b", "completion=a[x]"])
+def test_a_wrong_mapping_is_refused(override: str) -> None:
+    with pytest.raises(ConfigError, match="expected"):
+        parse_mapping("plain", [override])
+
+
+ROWS = [{"a": 1}, {"a": 2}]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("rows.jsonl", '{"a": 1}\n\n{"a": 2}'),
+        ("rows.json", json.dumps(ROWS)),
+        ("columns.json", json.dumps({"a": {"0": 1, "1": 2}})),
+    ],
+)
+def test_rows_come_from_lines_lists_and_columns(tmp_path: Path, name: str, content: str) -> None:
+    (tmp_path / name).write_text(content)
+    (tmp_path / f"{name}.gz").write_bytes(gzip.compress(content.encode()))
+    assert list(read_rows(tmp_path / name)) == ROWS
+    assert list(read_rows(tmp_path / f"{name}.gz")) == ROWS
+
+
+def test_a_broken_line_is_named(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text('{"a": 1}\n{"a": \n')
+    with pytest.raises(ConfigError, match="line 2"):
+        list(read_rows(tmp_path / "rows.jsonl"))
+    with pytest.raises(ConfigError, match="no file"):
+        list(read_rows(tmp_path / "other.jsonl"))
