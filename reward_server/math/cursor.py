@@ -1,0 +1,78 @@
+"""A position in the tokens of an answer, with what the grammar remembers while it reads: depth, the chosen sign of ±."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from reward_server.math.tokens import Token, Unreadable
+
+MAX_DEPTH = 48
+
+
+class Cursor:
+    """Looks at tokens, takes them, and keeps nesting within its limit."""
+
+    def __init__(self, tokens: list[Token], *, thousands: bool) -> None:
+        self.tokens = tokens
+        self.index = 0
+        self.depth = 0
+        self.thousands = thousands
+        self.sign = 1
+        self.sign_seen = False
+        self.angles = 0
+        self.bars = 0
+
+    def peek(self, ahead: int = 0) -> Token:
+        """The token at the cursor or `ahead` of it; the last one beyond the end."""
+        return self.tokens[min(self.index + ahead, len(self.tokens) - 1)]
+
+    def next(self) -> Token:
+        """The token at the cursor, which moves on."""
+        token = self.peek()
+        self.index += 1
+        return token
+
+    def at_end(self) -> bool:
+        return self.peek().kind == "end"
+
+    def accept(self, kind: str, *texts: str) -> bool:
+        """Whether the next token is one of these; if so it is taken."""
+        token = self.peek()
+        if token.kind == kind and token.text in texts:
+            self.index += 1
+            return True
+        return False
+
+    def expect(self, kind: str, text: str) -> None:
+        """Takes the token or raises Unreadable."""
+        if not self.accept(kind, text):
+            raise Unreadable(f"expected {text!r}, found {self.peek().text!r}")
+
+    @contextmanager
+    def nested(self, *, listing: bool = False) -> Iterator[None]:
+        """One level deeper; inside a list, commas are no separators of thousands."""
+        if self.depth >= MAX_DEPTH:
+            raise Unreadable("nested too deeply")
+        thousands, bars = self.thousands, self.bars
+        self.depth, self.thousands, self.bars = self.depth + 1, thousands and not listing, 0
+        yield
+        self.depth, self.thousands, self.bars = self.depth - 1, thousands, bars
+
+    def split_number(self) -> None:
+        """Cuts the number at the cursor after its first digit, as TeX reads an argument without braces."""
+        token = self.peek()
+        if token.kind == "number" and len(token.text) > 1:
+            first, rest = Token("number", token.text[0], token.spaced), Token("number", token.text[1:], False)
+            self.tokens[self.index : self.index + 1] = [first, rest]
+
+    def raw_group(self) -> str:
+        """The text up to the closing brace, whose opening has been taken."""
+        parts: list[str] = []
+        depth = 1
+        while True:
+            token = self.next()
+            if token.kind == "end" or len(parts) > 40:
+                raise Unreadable("group not closed")
+            depth += {"{": 1, "}": -1}.get(token.text, 0) if token.kind == "sign" else 0
+            if depth == 0:
+                return "".join(parts)
+            parts.append(token.text)

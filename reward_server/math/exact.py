@@ -1,0 +1,221 @@
+"""Exact values of expressions: as a fraction while it stays small, and modulo large primes however large it is.
+
+The residue of an expression at pseudo-random points decides equality of whatever is built from integers, variables, π, e,
+sums, products, quotients and integer powers: different residues prove a difference, equal residues at several points
+are equality up to a chance of degree/2^61 for each (Schwartz 1980, Zippel 1979). `2^{10000000}` costs one modular power.
+π, e and i are independent letters here; i is a root of -1, which exists because each prime is 1 modulo 4.
+"""
+
+from collections.abc import Callable
+from fractions import Fraction
+from functools import cache
+from hashlib import blake2b
+from math import gcd, isqrt
+
+from reward_server.math.nodes import Call, Constant, Node, Number, Percent, Power, Product, Sum, Symbol
+
+MAX_BITS = 16_384
+MAX_EXPONENT = 10**12
+MAX_FACTORIAL = 3_000
+
+
+class NotExact(Exception):
+    """The expression is not rational, or is beyond the limits of this method."""
+
+
+class Undefined(Exception):
+    """The expression has no value: it divides by zero."""
+
+
+def fraction_of(node: Node) -> Fraction:
+    """The rational value; NotExact where there is none within the limits, Undefined on division by zero."""
+    match node:
+        case Number(value):
+            return value
+        case Sum(terms):
+            return _total(terms, Fraction(0), lambda total, term: total + term)
+        case Product(factors):
+            return _total(factors, Fraction(1), lambda total, factor: total * factor)
+        case Power(base, exponent):
+            return _power(fraction_of(base), fraction_of(exponent))
+        case Percent(inner):
+            return fraction_of(inner) / 100
+        case Call(name, arguments):
+            return _call(name, [fraction_of(argument) for argument in arguments])
+    raise NotExact
+
+
+def _total(nodes: tuple[Node, ...], start: Fraction, step: Callable[[Fraction, Fraction], Fraction]) -> Fraction:
+    total = start
+    for node in nodes:
+        total = step(total, fraction_of(node))
+        if _bits(total) > MAX_BITS:
+            raise NotExact
+    return total
+
+
+def _bits(value: Fraction) -> int:
+    return max(value.numerator.bit_length(), value.denominator.bit_length())
+
+
+def _power(base: Fraction, exponent: Fraction) -> Fraction:
+    if exponent.denominator != 1:
+        return _power(_rational_root(base, exponent.denominator), Fraction(exponent.numerator))
+    if base == 0:
+        if exponent < 0:
+            raise Undefined
+        return Fraction(int(exponent == 0))
+    if abs(base) != 1 and _bits(base) * abs(exponent) > MAX_BITS:
+        raise NotExact
+    return base ** (int(exponent) if abs(base) != 1 else int(exponent) % 2)
+
+
+def _rational_root(value: Fraction, index: int) -> Fraction:
+    """The real root where it is rational."""
+    if index > 64 or (value < 0 and index % 2 == 0):
+        raise NotExact
+    top, bottom = _integer_root(abs(value.numerator), index), _integer_root(value.denominator, index)
+    return Fraction(top if value >= 0 else -top, bottom)
+
+
+def _integer_root(value: int, index: int) -> int:
+    root = isqrt(value) if index == 2 else _newton_root(value, index)
+    if root**index != value:
+        raise NotExact
+    return root
+
+
+def _newton_root(value: int, index: int) -> int:
+    root = 1 << -(-value.bit_length() // index)
+    while root:
+        closer = ((index - 1) * root + value // root ** (index - 1)) // index
+        if closer >= root:
+            break
+        root = closer
+    return root
+
+
+def _call(name: str, values: list[Fraction]) -> Fraction:
+    if name == "root" and len(values) == 2 and values[1].denominator == 1 and values[1] > 0:
+        return _rational_root(values[0], int(values[1]))
+    if name in _ROUNDING and len(values) == 1:
+        return Fraction(_ROUNDING[name](values[0]))
+    if name in {"max", "min"} and values:
+        return max(values) if name == "max" else min(values)
+    if all(value.denominator == 1 and 0 <= value <= MAX_FACTORIAL for value in values):
+        return _integer_call(name, [int(value) for value in values])
+    raise NotExact
+
+
+def _integer_call(name: str, values: list[int]) -> Fraction:
+    if name == "gcd" and values:
+        return Fraction(gcd(*values))
+    if name == "factorial" and len(values) == 1:
+        return Fraction(_falling(values[0], values[0]))
+    if name == "binom" and len(values) == 2:
+        top, bottom = values
+        chosen = min(bottom, top - bottom)
+        return Fraction(_falling(top, chosen), _falling(chosen, chosen)) if chosen >= 0 else Fraction(0)
+    raise NotExact
+
+
+def _falling(top: int, count: int) -> int:
+    product = 1
+    for factor in range(top - count + 1, top + 1):
+        product *= factor
+        if product.bit_length() > MAX_BITS * 2:
+            raise NotExact
+    return product
+
+
+_ROUNDING: dict[str, Callable[[Fraction], Fraction | int]] = {
+    "abs": abs,
+    "floor": lambda value: value.__floor__(),
+    "ceil": lambda value: value.__ceil__(),
+}
+
+# Primes of 61 bits, each 1 modulo 4: the first ones from the leading digits of π and e (modulo 2^61) and of √2.
+PRIMES = (1_988_671_148_982_946_349, 1_565_360_323_852_198_261, 1_414_213_562_373_095_069)
+
+
+@cache
+def residue_of_name(name: str, prime: int) -> int:
+    """A pseudo-random residue that belongs to a name, never 0 or 1."""
+    digest = blake2b(f"{name}|{prime}".encode(), digest_size=16).digest()
+    return 2 + int.from_bytes(digest, "big") % (prime - 4)
+
+
+@cache
+def _root_of_minus_one(prime: int) -> int:
+    candidate = 2
+    while pow(candidate, (prime - 1) // 2, prime) == 1:
+        candidate += 1
+    return pow(candidate, (prime - 1) // 4, prime)
+
+
+def residue_of(node: Node, prime: int) -> int:
+    """The value modulo a prime at the point that belongs to the prime; NotExact outside the method."""
+    match node:
+        case Number(value):
+            return value.numerator * _inverse(value.denominator, prime) % prime
+        case Symbol(name):
+            return residue_of_name(name, prime)
+        case Constant(name) if name != "inf":
+            return _root_of_minus_one(prime) if name == "i" else residue_of_name(f"\\{name}", prime)
+        case Sum(terms):
+            return sum(residue_of(term, prime) for term in terms) % prime
+        case Product(factors):
+            product = 1
+            for factor in factors:
+                product = product * residue_of(factor, prime) % prime
+            return product
+        case Power(base, exponent):
+            return _residue_power(node, base, exponent, prime)
+        case Percent(inner):
+            return residue_of(inner, prime) * _inverse(100, prime) % prime
+        case Call(name, arguments):
+            return _residue_call(node, name, arguments, prime)
+    raise NotExact
+
+
+def _inverse(value: int, prime: int) -> int:
+    if value % prime == 0:
+        raise Undefined
+    return value if value == 1 else pow(value, -1, prime)
+
+
+def _residue_power(node: Power, base: Node, exponent: Node, prime: int) -> int:
+    power = fraction_of(exponent)
+    if power.denominator != 1:
+        return _small(node, prime)
+    if abs(power) > MAX_EXPONENT:
+        raise NotExact
+    value = residue_of(base, prime)
+    return pow(value if power >= 0 else _inverse(value, prime), abs(int(power)), prime)
+
+
+def _residue_call(node: Call, name: str, arguments: tuple[Node, ...], prime: int) -> int:
+    if not name.startswith("?"):
+        if name == "factorial" and len(arguments) == 1:
+            return _residue_factorial(arguments[0], prime)
+        return _small(node, prime)
+    total = residue_of_name(name, prime)
+    for place, argument in enumerate(arguments):
+        value, salt = residue_of(argument, prime), residue_of_name(f"{name}{place}", prime)
+        total = (total * salt + value * (value + salt) * (value * value + total)) % prime
+    return total
+
+
+def _residue_factorial(argument: Node, prime: int) -> int:
+    value = fraction_of(argument)
+    if value.denominator != 1 or not 0 <= value <= MAX_FACTORIAL:
+        raise NotExact
+    product = 1
+    for factor in range(2, int(value) + 1):
+        product = product * factor % prime
+    return product
+
+
+def _small(node: Node, prime: int) -> int:
+    value = fraction_of(node)
+    return value.numerator * _inverse(value.denominator, prime) % prime

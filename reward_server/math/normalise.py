@@ -1,0 +1,99 @@
+"""Cleaning of answer text before it is read: signs of other alphabets, spacing, delimiters, separators of thousands.
+
+Nothing here decides an answer; every step keeps its meaning. Each step is one linear pass.
+"""
+
+import re
+import unicodedata
+
+_SIGNS = str.maketrans(
+    {
+        "−": "-", "–": "-", "—": "-", "‐": "-", "×": r" \times ", "·": r" \cdot ", "⋅": r" \cdot ", "∙": r" \cdot ",
+        "÷": " / ", "∕": "/", "⁄": "/", "≤": r" \le ", "⩽": r" \le ", "≥": r" \ge ", "⩾": r" \ge ", "≠": r" \ne ",
+        "≈": r" \approx ", "∞": r" \infty ", "π": r" \pi ", "√": r" \sqrt ", "∪": r" \cup ", "∈": r" \in ",
+        "±": r" \pm ", "∓": r" \mp ", "°": r"^\circ ", "º": r"^\circ ", "∅": r" \emptyset ", "θ": r" \theta ",
+        "α": r" \alpha ", "β": r" \beta ", "γ": r" \gamma ", "λ": r" \lambda ", "φ": r" \phi ", "′": "'", "’": "'",
+        "²": "^2", "³": "^3", "¹": "^1", "⁰": "^0", "⁴": "^4", "⁵": "^5", "⁶": "^6", "⁷": "^7", "⁸": "^8", "⁹": "^9",
+        "½": r"\frac{1}{2}", "⅓": r"\frac{1}{3}", "⅔": r"\frac{2}{3}", "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}",
+        "“": '"', "”": '"', "。": ". ", "、": ", ", "€": "$", "£": "$", "¥": "$", "￥": "$", "₹": "$", "¢": " cents",
+        "\u2009": r"\,", "\u202f": r"\,", "\u00a0": " ",
+    }
+)  # fmt: skip
+_INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\x00-\x08\x0b-\x1f\x7f]")
+_DOUBLE_ESCAPED = re.compile(
+    r"(?<!\\)\\\\(?=(?:left|right|[dtc]?frac|sqrt|text|mathrm|boxed|pi|cup|infty|begin|end|cdot|times|pm)(?![A-Za-z]))"
+)
+_SIZES = re.compile(
+    r"\\(?:left|right|[bB]igg?[lrm]?|displaystyle|textstyle|limits|nolimits|boxed|fbox|phantom)(?![A-Za-z])\s*\.?(?=\s*.)",
+    re.DOTALL,
+)
+_THOUSANDS = re.compile(r"(?<![0-9.])[0-9]{1,3}(?:(?:,\\!\s*|\{,\}\s*|\\,|\\;|\\ |~| )[0-9]{3})+(?![0-9])")
+_SEPARATOR = re.compile(r",\\!\s*|\{,\}\s*|\\,|\\;|\\ |~| ")
+_SPACING = re.compile(r"(?<!\\)\\(?:[,;:!> ]|(?:quad|qquad|enspace|thinspace|hspace\{[^{}]{0,20}\})(?![A-Za-z]))|~")
+_DELIMITERS = re.compile(r"(?<!\\)\\[\[\]()]|\\?\$")
+_ROW_GAP = re.compile(r"\\\\\[[^\[\]]{0,12}\]")
+_PLAIN_COMMAS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
+_WRAPPERS = re.compile(
+    r"\\(?:text|textbf|textit|textrm|textsf|texttt|mathrm|mathbf|mathsf|mathit|emph|mbox|hbox|operatorname)\s*\{([^{}]*)\}"
+)
+_SPACES = re.compile(r"\s+")
+_LOOSE_SPACE = re.compile(r"(?<![0-9]) | (?![0-9])")
+_WORD = re.compile(r"[A-Za-z]{2,}")
+_LOOSE_POINT = re.compile(r"(?<![0-9])[.,]|[.,](?![0-9])|[\"'`;]")
+
+
+def clean(text: str) -> str:
+    """The text with one spelling for each sign, without delimiters, sizes, spacing commands and closing punctuation."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text.translate(_SIGNS)))
+        text = text.translate(_SIGNS)
+    text = strip_emphasis(_DOUBLE_ESCAPED.sub(r"\\", _INVISIBLE.sub("", text)))
+    text = _ROW_GAP.sub(r"\\\\ ", text)
+    text = _SIZES.sub("", text)
+    text = _THOUSANDS.sub(lambda match: _SEPARATOR.sub("", match[0]), text)
+    text = _SPACING.sub(" ", _DELIMITERS.sub(" ", text))
+    return unwrapped(_strip_end(text))
+
+
+def _strip_end(text: str) -> str:
+    text = text.strip()
+    while text and (text[-1] in ".,;:" or (text[-1] == "\\" and not text.endswith("\\\\"))):
+        text = text[:-1].rstrip()
+    return text.removesuffix(r"\\").strip()
+
+
+def strip_emphasis(text: str) -> str:
+    """The text without markdown emphasis, code marks or quotes around the whole of it."""
+    text = text.strip()
+    for mark in ("**", "__", "```", "`", "*", '"'):
+        if len(text) > 2 * len(mark) and text.startswith(mark) and text.rstrip(".").endswith(mark):
+            text = text.rstrip(".")[len(mark) : -len(mark)].strip()
+    return text
+
+
+def unwrapped(text: str) -> str:
+    """What a text command around the whole answer holds."""
+    while match := _WRAPPERS.fullmatch(text):
+        text = _strip_end(match[1])
+    return text
+
+
+def without_commas(text: str) -> str:
+    """The text as it is, or without its separators of thousands when it is one such number."""
+    return text.replace(",", "") if _PLAIN_COMMAS.fullmatch(text.lstrip("-").strip()) else text
+
+
+def text_key(cleaned: str) -> str:
+    """What two answers must share to be the same text: no markup, no loose spaces; words without case."""
+    key = _WRAPPERS.sub(r" \1 ", cleaned).replace(r"\dfrac", r"\frac").replace(r"\tfrac", r"\frac")
+    key = _LOOSE_POINT.sub(" ", key) if is_words(cleaned) else key
+    key = _LOOSE_SPACE.sub("", _SPACES.sub(" ", key).strip())
+    if len(key) == 3 and key[0] == "(" and key[2] == ")":
+        key = key[1]
+    return key.casefold() if _WORD.search(key) and "\\" not in key else key
+
+
+def is_words(cleaned: str) -> bool:
+    """Whether the text holds words and no mathematical markup apart from text commands."""
+    plain = _WRAPPERS.sub(r" \1 ", cleaned)
+    return bool(_WORD.search(plain)) and not any(sign in plain for sign in "\\^=<>{}+*")

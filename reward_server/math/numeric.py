@@ -1,0 +1,190 @@
+"""Approximate complex values of expressions at pseudo-random real points, with high precision and bounded effort.
+
+Sizes are checked before each operation that could make a number larger than the limits: a tower of powers is refused,
+not computed. Odd roots of negative numbers are the real ones.
+"""
+
+from collections.abc import Callable
+from fractions import Fraction
+from functools import cache
+from hashlib import blake2b
+from typing import Any
+
+import mpmath
+
+from reward_server.math.exact import NotExact, Undefined, fraction_of
+from reward_server.math.nodes import Call, Constant, Node, Number, Percent, Power, Product, Sum, Symbol
+
+MAX_MAGNITUDE = 20_000  # bits before the binary point
+MAX_ANGLE = 200  # bits of a trigonometric argument
+MAX_GAMMA = 3_000
+POINTS = 7
+
+Value = Any  # mpmath has no types: an mpf or mpc of the context
+
+
+class TooLarge(Exception):
+    """A number on the way would be beyond the limits."""
+
+
+class Unsupported(Exception):
+    """The node has no numeric value: a structure, infinity, or a function without a rule."""
+
+
+class Evaluator:
+    """Values at one precision; `digits` are the decimal digits that equality is judged by."""
+
+    def __init__(self, digits: int) -> None:
+        self.digits = digits
+        self.context = mpmath.mp.clone()
+        self.context.dps = digits + 15
+        self.tolerance = self.context.mpf(10) ** -digits
+
+    def value(self, node: Node, point: int = 0) -> Value:
+        """The value of the expression at a numbered point."""
+        context = self.context
+        match node:
+            case Number(value):
+                return self._fraction(value)
+            case Symbol(name):
+                return self._fraction(coordinate(name, point))
+            case Constant(name):
+                return self._constant(name)
+            case Sum(terms):
+                return context.fsum([self.value(term, point) for term in terms])
+            case Product(factors):
+                return self._product([self.value(factor, point) for factor in factors])
+            case Power(base, exponent):
+                return self._power(self.value(base, point), self.value(exponent, point), exponent)
+            case Percent(inner):
+                return self.value(inner, point) / 100
+            case Call(name, arguments):
+                return self._call(name, [self.value(argument, point) for argument in arguments])
+        raise Unsupported
+
+    def close(self, left: Value, right: Value) -> bool:
+        """Whether two values agree to the digits of this evaluator, relative to the larger."""
+        size = max(abs(left), abs(right))
+        return bool(abs(left - right) <= self.tolerance * size) or bool(size < self.tolerance)
+
+    def is_real(self, value: Value) -> bool:
+        return bool(abs(self.context.im(value)) <= self.tolerance * (1 + abs(value)))
+
+    def _fraction(self, value: Fraction) -> Value:
+        return self.context.mpf(value.numerator) / value.denominator
+
+    def _constant(self, name: str) -> Value:
+        if name == "inf":
+            raise Unsupported
+        return self.context.mpc(0, 1) if name == "i" else +getattr(self.context, name)
+
+    def _product(self, values: list[Value]) -> Value:
+        product = self.context.mpf(1)
+        for value in values:
+            product *= value
+        self._check(product)
+        return product
+
+    def _check(self, value: Value) -> None:
+        if value != 0 and self.context.mag(value) > MAX_MAGNITUDE:
+            raise TooLarge
+
+    def _power(self, base: Value, power: Value, exponent: Node) -> Value:
+        context = self.context
+        if base == 0:
+            if context.re(power) < 0:
+                raise Undefined
+            return context.mpf(power == 0)
+        self._check(power)
+        if abs(power) * (abs(context.mag(base)) + 1) > MAX_MAGNITUDE and not self._near_one(base, power):
+            raise TooLarge
+        if context.im(base) == 0 and base < 0 and (root := _odd_denominator(exponent)) is not None:
+            return -((-base) ** power) if root.numerator % 2 else (-base) ** power
+        return base**power
+
+    def _near_one(self, base: Value, power: Value) -> bool:
+        return bool(abs(power * self.context.log(base)) < MAX_MAGNITUDE)
+
+    def _call(self, name: str, values: list[Value]) -> Value:
+        if name.startswith("?"):
+            return self._unknown(name, values)
+        rule = _RULES.get((name, len(values)))
+        if rule is None:
+            raise Unsupported
+        if name in _PERIODIC and values[0] != 0 and self.context.mag(values[0]) > MAX_ANGLE:
+            raise TooLarge
+        if name in _GROWING and abs(values[0]) > MAX_MAGNITUDE:
+            raise TooLarge
+        if name in {"factorial", "binom"} and any(abs(value) > MAX_GAMMA for value in values):
+            raise TooLarge
+        if name in _REAL_ONLY and not all(self.is_real(value) for value in values):
+            raise Unsupported
+        try:
+            return rule(self.context, *values)
+        except (ZeroDivisionError, ValueError) as error:
+            raise Undefined from error
+
+    def _unknown(self, name: str, values: list[Value]) -> Value:
+        """An unknown function: a smooth one that belongs to the name and satisfies no identity by itself."""
+        total = self._fraction(coordinate(name, 0))
+        for place, value in enumerate(values):
+            self._check(value)
+            salt = self._fraction(coordinate(f"{name}{place}", 0))
+            total = total * salt + value * (value + salt) * (value * value + total)
+        return total
+
+
+@cache
+def coordinate(name: str, point: int) -> Fraction:
+    """The value of a variable at a numbered point: four points positive, the others negative, of growing size."""
+    digest = int.from_bytes(blake2b(f"{name}@{point}".encode(), digest_size=8).digest(), "big")
+    size = Fraction(digest % 10_007 + 2_003, 10_007) * (1, 3, 11, 2, 1, 3, 7)[point % POINTS]
+    return size if point % POINTS < 4 else -size
+
+
+@cache
+def evaluator(digits: int) -> Evaluator:
+    """The evaluator of a precision, made once for each process."""
+    return Evaluator(digits)
+
+
+def _odd_denominator(exponent: Node) -> Fraction | None:
+    try:
+        value = fraction_of(exponent)
+    except (NotExact, Undefined):
+        return None
+    return value if value.denominator % 2 and value.denominator > 1 else None
+
+
+def _root(context: Any, value: Value, index: Value) -> Value:
+    if context.im(value) == 0 and value < 0 and context.im(index) == 0 and index == int(index) and int(index) % 2:
+        return -((-value) ** (1 / index))
+    return value ** (1 / index)
+
+
+def _logarithm(context: Any, value: Value, base: Value) -> Value:
+    return context.log(value) / context.log(base)
+
+
+_PERIODIC = frozenset("sin cos tan cot sec csc".split())
+_GROWING = frozenset("exp sinh cosh tanh".split())
+_REAL_ONLY = frozenset("floor ceil max min".split())
+_RULES: dict[tuple[str, int], Callable[..., Value]] = {
+    **{(name, 1): lambda context, value, name=name: getattr(context, name)(value) for name in _PERIODIC | _GROWING},
+    **{
+        (f"arc{name}", 1): lambda context, value, name=name: getattr(context, f"a{name}")(value)
+        for name in ("sin", "cos", "tan", "cot", "sec", "csc")
+    },
+    ("ln", 1): lambda context, value: context.log(value),
+    ("log", 1): lambda context, value: _logarithm(context, value, context.mpf(10)),
+    ("lg", 1): lambda context, value: _logarithm(context, value, context.mpf(10)),
+    ("log", 2): _logarithm,
+    ("root", 2): _root,
+    ("abs", 1): lambda context, value: abs(value),
+    ("floor", 1): lambda context, value: context.floor(context.re(value)),
+    ("ceil", 1): lambda context, value: context.ceil(context.re(value)),
+    ("max", 2): lambda context, left, right: max(context.re(left), context.re(right)),
+    ("min", 2): lambda context, left, right: min(context.re(left), context.re(right)),
+    ("factorial", 1): lambda context, value: context.gamma(value + 1),
+    ("binom", 2): lambda context, top, bottom: context.binomial(top, bottom),
+}

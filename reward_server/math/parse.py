@@ -1,0 +1,128 @@
+"""Cleaned answer text → syntax tree, by recursive descent. Structures are here, expressions in `expressions`.
+
+Nothing is computed beyond reading literals. Text that is not covered to its last token is Unreadable: no part of it is
+ever taken for the whole. Grammar, from the outside in::
+
+    answer   := item (("," | ";" | "and" | "or") item)*
+    item     := ratio (sign ratio)*               sign: = ≈ ≠ < ≤ > ≥ ∈
+    ratio    := union (":" union)*
+    union    := expression ("∪" expression)*
+"""
+
+from reward_server.math.expressions import ExpressionParser
+from reward_server.math.nodes import Bracket, Listing, Matrix, Node, Ratio, Relation, Union
+from reward_server.math.tokens import Unreadable, tokenise
+
+_RELATIONS = {
+    "=": "=", "==": "=", "<": "<", ">": ">", "<=": "≤", ">=": "≥", "!=": "≠", "lt": "<", "gt": ">", "le": "≤", "ge": "≥",
+    "leq": "≤", "geq": "≥", "leqslant": "≤", "geqslant": "≥", "leqq": "≤", "geqq": "≥", "ne": "≠", "neq": "≠",
+    "approx": "≈", "in": "∈",
+}  # fmt: skip
+_MATRICES = frozenset({"matrix", "pmatrix", "bmatrix", "Bmatrix", "smallmatrix", "array"})
+_CLOSERS = {"(": ")]", "[": "])"}
+
+
+def parse(cleaned: str, *, thousands: bool = True) -> Node:
+    """The tree of a cleaned answer; Unreadable when it is not covered completely.
+
+    With `thousands` off, `1,000` outside brackets is a list of two numbers.
+    """
+    parser = Parser(tokenise(cleaned), thousands=thousands)
+    if parser.at_end():
+        raise Unreadable("empty")
+    items = parser.items()
+    if not parser.at_end():
+        raise Unreadable(f"unexpected {parser.peek().text!r}")
+    return items[0] if len(items) == 1 else Listing(tuple(items), braces=False)
+
+
+class Parser(ExpressionParser):
+    """The structures an answer can be, on top of expressions."""
+
+    def items(self) -> list[Node]:
+        """One or more items; an item with ± counts as two."""
+        items: list[Node] = []
+        while True:
+            start, self.sign_seen = self.index, False
+            items.append(self.item())
+            if self.sign_seen:
+                self.index, self.sign = start, -1
+                items.append(self.item())
+                self.sign, self.sign_seen = 1, False
+            if not self._separator():
+                return items
+
+    def _separator(self) -> bool:
+        found = False
+        while self.accept("sign", ",") or self.accept("sign", ";") or self.accept("word", "and", "or"):
+            found = True
+        return found
+
+    def item(self) -> Node:
+        """A value, or a chain of relations between values."""
+        sides, signs = [self._ratio()], []
+        while (token := self.peek()).kind in {"sign", "command"} and token.text in _RELATIONS:
+            signs.append(_RELATIONS[token.text])
+            self.index += 1
+            sides.append(self._ratio())
+        return Relation(tuple(sides), tuple(signs)) if signs else sides[0]
+
+    def _ratio(self) -> Node:
+        items = [self._union()]
+        while self.accept("sign", ":"):
+            items.append(self._union())
+        return Ratio(tuple(items)) if len(items) > 1 else items[0]
+
+    def _union(self) -> Node:
+        parts = [self.expression()]
+        while self.accept("command", "cup"):
+            parts.append(self.expression())
+        return Union(tuple(parts)) if len(parts) > 1 else parts[0]
+
+    def bracketed(self) -> Node:
+        """A group, a tuple, an interval, a set, whichever the brackets hold."""
+        opening = self.next()
+        if opening.kind == "command" or opening.text == "{":
+            return self._braces(escaped=opening.kind == "command")
+        with self.nested(listing=True):
+            items = self.items()
+        closing = self.next()
+        if closing.kind != "sign" or closing.text not in _CLOSERS[opening.text]:
+            raise Unreadable("bracket not closed")
+        if len(items) == 1:
+            if closing.text != _CLOSERS[opening.text][0]:
+                raise Unreadable("brackets do not match")
+            return items[0]
+        return Bracket(opening.text, tuple(items), closing.text)
+
+    def _braces(self, *, escaped: bool) -> Node:
+        kind = "command" if escaped else "sign"
+        if self.accept(kind, "}"):
+            return Listing((), braces=True)
+        with self.nested(listing=escaped):
+            items = self.items()
+        self.expect(kind, "}")
+        return items[0] if len(items) == 1 and not escaped else Listing(tuple(items), braces=True)
+
+    def matrix(self, name: str) -> Node:
+        """The rows between `\\begin{name}` and `\\end{name}`."""
+        if name not in _MATRICES:
+            raise Unreadable(f"environment {name}")
+        if name == "array" and self.accept("sign", "{"):
+            self.raw_group()
+        rows: list[tuple[Node, ...]] = []
+        with self.nested(listing=True):
+            while self.peek().text != f"end{{{name}}}":
+                rows.append(self._row())
+                if not self.accept("command", "\\"):
+                    break
+        self.expect("command", f"end{{{name}}}")
+        if not rows or len({len(row) for row in rows}) != 1:
+            raise Unreadable("rows of unequal length")
+        return Matrix(tuple(rows))
+
+    def _row(self) -> tuple[Node, ...]:
+        cells = [self.expression()]
+        while self.accept("sign", "&"):
+            cells.append(self.expression())
+        return tuple(cells)

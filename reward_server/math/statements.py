@@ -1,0 +1,83 @@
+"""Where prose states its final answer: "the answer is …", "Answer: …", `#### …`, 答案是…, and what the statement holds.
+
+Every search is over a bounded tail of the text.
+"""
+
+import re
+
+TAIL = 3_000
+
+_STATEMENT = re.compile(
+    r"\b(?:answer|result|solution)s?\b[^.\n:=$\\]{0,60}?(?:\s(?:is|are|be)\b(?!\s+correct)|[:：])(?:\s*(?:approximately|about)\b)?\s*:?\s*"
+    r"|\b(?:answer)\s+(?=\$|\\[(\[])"
+    r"|(?:答案|结果|解)(?:是|为|：|:)+\s*|答\s*[:：]\s*|故?(?:应|故)?选(?:择)?\s*[:：]?\s*(?=[A-Z(（])"
+    r"|^A:\s*",
+    re.IGNORECASE | re.MULTILINE,
+)
+_HASHES = re.compile(r"####\s*:?\s*(?=[-+$€£\\.]{0,4}[0-9]|\\?\$|\\boxed|\\[dt]?frac)([^\n]{1,400})")
+_DISPLAY = re.compile(r"\s*(?:\$\$(.{1,1500}?)\$\$|\\\[(.{1,1500}?)\\\])", re.DOTALL)
+_SENTENCE_END = re.compile(r"\.(?=\s+[A-Z<\"]|\s*$)|。|\n|<\||[!?](?=\s)")
+_MATHS = re.compile(r"\$\$(.{1,1000}?)\$\$|\$([^$\n]{1,1000}?)\$|\\\((.{1,1000}?)\\\)|\\\[(.{1,1000}?)\\\]", re.DOTALL)
+_NUMBER = re.compile(r"(?<![\w.,/^\\])[-−]?[$€£]?[0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?(?:/[0-9]+)?%?(?![\w/^]|\.[0-9]|,[0-9])")
+_CJK = re.compile(r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]+")
+_LETTER_IN_BRACKETS = re.compile(r"\(([A-J])\)")
+_PROSE_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
+_EMPHASIS = re.compile(r"\*\*|__")
+
+
+def after_hashes(text: str) -> str | None:
+    """The value after the last `####`, the mark of GSM8K; headings of that level are not values."""
+    start = text.rfind("####", max(0, len(text) - TAIL))
+    while start >= 0:
+        if match := _HASHES.match(text, start):
+            return match[1].strip()
+        start = text.rfind("####", max(0, len(text) - TAIL), start)
+    return None
+
+
+def last_statement(text: str) -> str | None:
+    """What the last sentence that names an answer says it is."""
+    tail = text[-TAIL:]
+    last = None
+    for match in _STATEMENT.finditer(tail):
+        last = match
+    if last is None:
+        return None
+    rest = tail[last.end() :]
+    if display := _DISPLAY.match(rest):
+        return (display[1] or display[2]).strip()
+    end = _SENTENCE_END.search(rest)
+    stated = rest[: end.start()] if end else rest
+    return stated.strip() or None
+
+
+def last_sentence(text: str) -> str:
+    """The last sentence that holds anything."""
+    lines = [line for line in text[-TAIL:].splitlines() if line.strip(" $*`_.\\[]")]
+    line = lines[-1].strip() if lines else ""
+    parts = [part for part in re.split(r"(?<=[.。])\s+(?=[A-Z\"$\\])", line) if part.strip()]
+    return parts[-1].strip() if parts else ""
+
+
+def maths_in(sentence: str) -> list[str]:
+    """The formulas of a sentence."""
+    return [next(group for group in match.groups() if group).strip() for match in _MATHS.finditer(sentence[:TAIL])]
+
+
+def numbers_in(sentence: str) -> list[str]:
+    """The plain numbers of a sentence."""
+    return [match[0] for match in _NUMBER.finditer(_CJK.sub(" ", sentence[:TAIL]))]
+
+
+def letters_in(sentence: str) -> list[str]:
+    """The choice letters in brackets of a sentence."""
+    return _LETTER_IN_BRACKETS.findall(sentence[:TAIL])
+
+
+def is_prose(text: str) -> bool:
+    """Whether a statement is a sentence rather than an answer with a unit."""
+    return len(_PROSE_WORD.findall(text)) > 3 or bool(_CJK.search(text.rstrip("。，")))
+
+
+def without_emphasis(text: str) -> str:
+    return _EMPHASIS.sub("", text)

@@ -1,0 +1,141 @@
+"""When two trees are the same answer: structures part by part, expressions by value."""
+
+from collections.abc import Iterator, Sequence
+
+from reward_server.math.nodes import (
+    Based,
+    Bracket,
+    Listing,
+    Matrix,
+    Node,
+    Ratio,
+    Relation,
+    Symbol,
+    Union,
+)
+from reward_server.math.relations import as_interval, assigned, chain_value, same_relation
+from reward_server.math.values import all_true, same_value
+
+MAX_UNORDERED = 64
+
+_STRUCTURES = (Based, Bracket, Listing, Matrix, Ratio, Relation, Union)
+
+
+def same(left: Node, right: Node) -> bool | None:
+    """Whether two trees are the same answer; None where that could not be decided."""
+    if isinstance(left, Relation) or isinstance(right, Relation):
+        return _same_relations(left, right)
+    if isinstance(left, Listing) or isinstance(right, Listing):
+        return _same_listings(left, right)
+    match left, right:
+        case Bracket(), Bracket():
+            return _same_brackets(left, right)
+        case Union(first), Union(second):
+            return _unordered(first, second)
+        case Matrix(first), Matrix(second):
+            return _same_matrices(first, second)
+        case (Matrix(rows), Bracket() as point) | (Bracket() as point, Matrix(rows)):
+            return _same_vector(rows, point)
+        case Ratio(first), Ratio(second):
+            return _ordered(first, second)
+        case Based(), Based():
+            return left == right
+    if isinstance(left, _STRUCTURES) or isinstance(right, _STRUCTURES):
+        return False
+    return same_value(left, right)
+
+
+def _same_relations(left: Node, right: Node) -> bool | None:
+    if isinstance(left, Relation) and isinstance(right, Relation):
+        return _both_relations(left, right)
+    relation, other = (left, right) if isinstance(left, Relation) else (right, left)
+    if isinstance(relation, Relation) and (value := chain_value(relation)) is not None:
+        return same(value, other)
+    if (pair := assigned(relation)) is not None:
+        return same(pair[1], other)
+    if (interval := as_interval(relation)) is not None and not isinstance(other, Relation):
+        return same(interval, other)
+    return False
+
+
+def _both_relations(left: Relation, right: Relation) -> bool | None:
+    pairs = assigned(left), assigned(right)
+    if pairs[0] is not None and pairs[1] is not None:
+        names, values = same(pairs[0][0], pairs[1][0]), same(pairs[0][1], pairs[1][1])
+        if names and values:
+            return True
+    if (value := chain_value(left)) is not None:
+        return same(value, right)
+    for plain, chain in ((left, pairs[1]), (right, pairs[0])):
+        interval = as_interval(plain)
+        if interval is not None and chain is not None and isinstance(chain[1], Bracket | Union):
+            return same(interval, chain[1])
+    return same_relation(left, right, same)
+
+
+def _same_listings(left: Node, right: Node) -> bool | None:
+    if isinstance(left, Listing) and isinstance(right, Listing):
+        return _unordered(left.items, right.items)
+    listing, other = (left, right) if isinstance(left, Listing) else (right, left)
+    if not isinstance(listing, Listing):
+        return False
+    if isinstance(other, Bracket) and not listing.braces and (other.opening, other.closing) in {("(", ")"), ("[", "]")}:
+        return _ordered(listing.items, other.items)
+    if len(listing.items) == 1:
+        return same(listing.items[0], other)
+    return not listing.items and other == Symbol("emptyset")
+
+
+def _same_brackets(left: Bracket, right: Bracket) -> bool | None:
+    kinds = (left.opening, left.closing), (right.opening, right.closing)
+    if kinds[0] != kinds[1] and len(left.items) == 2:
+        return False
+    return _ordered(left.items, right.items)
+
+
+def _same_matrices(left: Sequence[Sequence[Node]], right: Sequence[Sequence[Node]]) -> bool | None:
+    if len(left) != len(right):
+        return False
+    return all_true(_ordered(first, second) for first, second in zip(left, right, strict=True))
+
+
+def _same_vector(rows: Sequence[Sequence[Node]], point: Bracket) -> bool | None:
+    """A column against a tuple of its entries."""
+    if (point.opening, point.closing) != ("(", ")") or len(rows[0]) != 1:
+        return False
+    return _ordered([row[0] for row in rows], point.items)
+
+
+def _ordered(left: Sequence[Node], right: Sequence[Node]) -> bool | None:
+    if len(left) != len(right):
+        return False
+    return all_true(same(first, second) for first, second in zip(left, right, strict=True))
+
+
+def _unordered(left: Sequence[Node], right: Sequence[Node]) -> bool | None:
+    """Whether the items pair off; each decided pair is final, since sameness is an equivalence."""
+    if len(left) != len(right):
+        return False
+    if (in_order := _in_order(left, right)) is not None:
+        return in_order
+    if len(left) > MAX_UNORDERED:
+        return None
+    remaining, doubt = list(right), False
+    for item in left:
+        decisions = [same(item, candidate) for candidate in remaining]
+        if True in decisions:
+            del remaining[decisions.index(True)]
+        elif None in decisions:
+            doubt = True
+        else:
+            return False
+    return None if doubt else True
+
+
+def _in_order(left: Sequence[Node], right: Sequence[Node]) -> bool | None:
+    """True when the items are the same trees as they stand: the common case, without any evaluation."""
+    return True if _identical(zip(left, right, strict=True)) else None
+
+
+def _identical(pairs: Iterator[tuple[Node, Node]]) -> bool:
+    return all(first == second and not isinstance(first, Relation) for first, second in pairs)

@@ -1,0 +1,171 @@
+"""When two expressions have the same value: True, False, or None where that could not be decided.
+
+The cheapest sound method decides: exact fractions, then residues, then high-precision values at several points.
+"""
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+from reward_server.math.exact import PRIMES, NotExact, Undefined, fraction_of, residue_of
+from reward_server.math.nodes import Constant, Node, Number, Percent, Product, Sum, children, symbols
+from reward_server.math.numeric import POINTS, Evaluator, TooLarge, Unsupported, Value, evaluator
+
+FLOAT_DIGITS = 15  # a decimal this long is the print-out of a binary float
+ROUNDED_DIGITS = 6  # significant digits from which a decimal may stand for a value it rounds
+_WORKING_DIGITS = 40
+_CONFIRMING_DIGITS = 110
+
+_CANNOT = (NotExact, Undefined, TooLarge, Unsupported)
+
+
+def same_value(left: Node, right: Node) -> bool | None:
+    """Whether two expressions are equal for all values of their variables."""
+    if left == right:
+        return None if _is_undefined(left) else True
+    signs = infinity_sign(left), infinity_sign(right)
+    if signs != (None, None):
+        return signs[0] == signs[1]
+    percents = _percent_readings(left, right)
+    if percents is not None:
+        return any_true(same_value(*reading) for reading in percents)
+    return _decide(left, right)
+
+
+def any_true(decisions: Iterator[bool | None]) -> bool | None:
+    """True if one is; None if none is and one is undecided; else False."""
+    seen: bool | None = False
+    for decision in decisions:
+        if decision:
+            return True
+        seen = None if decision is None else seen
+    return seen
+
+
+def all_true(decisions: Iterator[bool | None]) -> bool | None:
+    """False if one is; None if none is and one is undecided; else True."""
+    seen: bool | None = True
+    for decision in decisions:
+        if decision is False:
+            return False
+        seen = None if decision is None else seen
+    return seen
+
+
+def infinity_sign(node: Node) -> int | None:
+    """1 or -1 for an infinity, None for everything else."""
+    if node == Constant("inf"):
+        return 1
+    if isinstance(node, Product) and Constant("inf") in node.factors and len(node.factors) == 2:
+        other = node.factors[0] if node.factors[1] == Constant("inf") else node.factors[1]
+        if isinstance(other, Number) and other.value:
+            return 1 if other.value > 0 else -1
+    return None
+
+
+def _is_undefined(node: Node) -> bool:
+    """Whether a constant divides by zero or mixes infinities: then it equals nothing, itself included."""
+    if _holds_infinity(node):
+        return infinity_sign(node) is None
+    try:
+        residue_of(node, PRIMES[0])
+    except Undefined:
+        return True
+    except NotExact:
+        return False
+    return False
+
+
+def _holds_infinity(node: Node) -> bool:
+    return node == Constant("inf") or any(_holds_infinity(child) for child in children(node))
+
+
+def _percent_readings(left: Node, right: Node) -> list[tuple[Node, Node]] | None:
+    """`10%` read as 0.1 and as 10 where only one side is a percentage."""
+    if isinstance(left, Percent) and isinstance(right, Percent):
+        return [(left.inner, right.inner)]
+    if isinstance(left, Percent) and not isinstance(right, Percent):
+        return [(left.inner, right), (Product((left.inner, Number(Fraction(1, 100)))), right)]
+    if isinstance(right, Percent):
+        return [(left, right.inner), (left, Product((right.inner, Number(Fraction(1, 100)))))]
+    return None
+
+
+def _decide(left: Node, right: Node) -> bool | None:
+    if _precision(left) or _precision(right):
+        rounded = _rounds(left, right)
+        if rounded is not None:
+            return rounded
+    try:
+        return all(residue_of(left, prime) == residue_of(right, prime) for prime in PRIMES)
+    except Undefined:
+        return None
+    except NotExact:
+        return _same_numerically(left, right)
+
+
+def _precision(node: Node) -> int | None:
+    """The significant digits of a decimal literal, sign aside; None for anything else."""
+    return node.digits if isinstance(node, Number) else None
+
+
+def _rounds(left: Node, right: Node) -> bool | None:
+    """Whether one side is a long decimal that rounds or cuts the other, exact, side; None where that cannot be said."""
+    decimal, exact = (left, right) if isinstance(left, Number) and left.digits else (right, left)
+    digits = _precision(decimal) or 0
+    if not isinstance(decimal, Number) or digits < ROUNDED_DIGITS or any(symbols(exact)):
+        return None
+    if _is_short(exact) and digits < FLOAT_DIGITS:
+        return None
+    try:
+        value = evaluator(_WORKING_DIGITS).value(exact)
+    except _CANNOT:
+        return None
+    error = abs(value - evaluator(_WORKING_DIGITS).value(decimal))
+    return True if error <= _last_place(decimal.value, min(digits, FLOAT_DIGITS)) else None
+
+
+def _is_short(node: Node) -> bool:
+    """Whether a value can be written exactly as a decimal, so that nothing needs rounding."""
+    try:
+        denominator = fraction_of(node).denominator
+    except (NotExact, Undefined):
+        return False
+    for prime in (2, 5):
+        while denominator % prime == 0:
+            denominator //= prime
+    return denominator == 1
+
+
+def _last_place(value: Fraction, digits: int) -> Value:
+    """One unit of the last of the given significant digits."""
+    context = evaluator(_WORKING_DIGITS).context
+    exponent = int(context.floor(context.log10(abs(context.mpf(value.numerator) / value.denominator)))) if value else 0
+    return context.mpf(10) ** (exponent - digits + 1)
+
+
+def _same_numerically(left: Node, right: Node) -> bool | None:
+    constant = not any(symbols(Sum((left, right))))
+    agreed = _agree(evaluator(_WORKING_DIGITS), left, right, 1 if constant else POINTS)
+    if agreed and constant:
+        return _agree(evaluator(_CONFIRMING_DIGITS), left, right, 1)
+    return agreed
+
+
+def _agree(judge: Evaluator, left: Node, right: Node, points: int) -> bool | None:
+    """Whether the values agree at every point where the first is real, or at every point where it never is."""
+    pairs = list(_pairs(judge, left, right, points))
+    real = [pair for pair in pairs if judge.is_real(pair[0])]
+    chosen = real if len(real) > 1 else pairs
+    if len(chosen) < min(points, 2):
+        return None
+    return all(judge.close(*pair) for pair in chosen)
+
+
+def _pairs(judge: Evaluator, left: Node, right: Node, points: int) -> Iterator[tuple[Value, Value]]:
+    for point in range(points):
+        try:
+            yield judge.value(left, point), judge.value(right, point)
+        except _CANNOT:
+            continue
+        except (ZeroDivisionError, OverflowError, ValueError):  # mpmath: a pole, or a number beyond its formats
+            continue
