@@ -1,0 +1,134 @@
+"""The server as a process: keys, killed workers, shutdown, refusals at start."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.conftest import running_server
+
+
+def batch(count: int) -> dict[str, object]:
+    items = [{"completion": f"\\boxed{{\\frac{{{n}}}{{7}}}}", "ground_truth": f"{n}/7"} for n in range(count)]
+    return {"profile": "gsm8k", "items": items}
+
+
+def children_of(pid: int) -> list[int]:
+    found = []
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        found += [int(child) for child in path.read_text().split()]
+    return found
+
+
+def descendants_of(pid: int) -> list[int]:
+    children = children_of(pid)
+    return children + [grandchild for child in children for grandchild in descendants_of(child)]
+
+
+def command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return ""
+
+
+def test_check_workers_killed_in_the_middle_of_a_batch_cost_no_item(tmp_path: Path) -> None:
+    with running_server(tmp_path / "log") as (url, server):
+        answers: list[httpx.Response] = []
+        client = threading.Thread(
+            target=lambda: answers.append(httpx.post(f"{url}/v1/score", json=batch(1024), timeout=60))
+        )
+        client.start()
+        killed = 0
+        while client.is_alive() and killed < 3:
+            time.sleep(0.15)
+            killed += kill_one_check_worker(server.pid)
+        client.join()
+        summary = answers[0].json()["summary"]
+        assert killed >= 1
+        assert summary == {"ok": 1024, "skipped": 0, "error": 0, "mean_reward": 1.0}
+
+
+def kill_one_check_worker(server_pid: int) -> int:
+    """A child of the fork server that `multiprocessing` starts: 1 when one was killed."""
+    for child in children_of(server_pid):
+        if "forkserver" in command_line(child):
+            for worker in children_of(child):
+                subprocess.run(["kill", "-KILL", str(worker)], check=False)
+                return 1
+    return 0
+
+
+def test_requests_in_flight_are_answered_on_sigterm_and_no_process_stays(tmp_path: Path) -> None:
+    with running_server(tmp_path / "log") as (url, server):
+        family = descendants_of(server.pid)
+        answers: list[httpx.Response] = []
+        client = threading.Thread(
+            target=lambda: answers.append(httpx.post(f"{url}/v1/score", json=batch(1024), timeout=60))
+        )
+        client.start()
+        deadline = time.monotonic() + 10
+        while not httpx.get(f"{url}/readyz").json()["pending_items"] and time.monotonic() < deadline:
+            time.sleep(0.01)
+        server.send_signal(signal.SIGTERM)
+        client.join()
+        assert answers[0].json()["summary"]["ok"] == 1024
+        assert server.wait(timeout=20) in (0, -signal.SIGTERM)
+        deadline = time.monotonic() + 5
+        while any(Path(f"/proc/{pid}").exists() for pid in family) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert len(family) >= 3
+        assert [command_line(pid) for pid in family if Path(f"/proc/{pid}").exists()] == []
+
+
+def test_a_key_is_asked_for_on_v1_routes_alone(tmp_path: Path) -> None:
+    with running_server(tmp_path / "log", REWARD_SERVER_API_KEY="hunter2") as (url, _):
+        assert httpx.get(f"{url}/healthz").status_code == 200
+        for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Bearer "}):
+            refused = httpx.post(f"{url}/v1/score", json=batch(1), headers=headers)
+            assert (refused.status_code, refused.json()["code"]) == (401, "unauthorized")
+        answer = httpx.post(f"{url}/v1/score", json=batch(1), headers={"Authorization": "Bearer hunter2"})
+        assert answer.json()["summary"]["ok"] == 1
+    assert "hunter2" not in (tmp_path / "log").read_text()
+
+
+def test_logs_hold_neither_completions_nor_ground_truth(tmp_path: Path) -> None:
+    with running_server(tmp_path / "log") as (url, _):
+        item = {"completion": "SECRET-COMPLETION \\boxed{1}", "ground_truth": "SECRET-GOLD"}
+        httpx.post(f"{url}/v1/score", json={"profile": "gsm8k", "items": [item]})
+        httpx.post(f"{url}/v1/score", content=b'{"SECRET-COMPLETION')
+    log = (tmp_path / "log").read_text()
+    assert "scored" in log
+    assert "SECRET" not in log
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["serve", "--host", "0.0.0.0"], "refusing to listen"),
+        (["serve", "--host", "192.0.2.1"], "refusing to listen"),
+        (["score", "--in", "none.jsonl", "--out", "out.jsonl", "--profile", "gsm8k"], "no file"),
+        (["score", "--in", "none.jsonl", "--out", "out.jsonl", "--profile", "nope"], "no profile"),
+    ],
+)
+def test_a_start_that_cannot_work_says_why(tmp_path: Path, arguments: list[str], says: str) -> None:
+    command = [sys.executable, "-m", "reward_server", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_taken_port_is_said_at_once(server_url: str) -> None:
+    port = server_url.rpartition(":")[2]
+    command = [sys.executable, "-m", "reward_server", "serve", "--port", port]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "cannot listen" in done.stderr
