@@ -1,0 +1,155 @@
+"""Checkpoints on disk: complete or absent, never half.
+
+    checkpoints/rl-000020/
+        model/           weights (safetensors), config, tokenizer: any transformers program loads it
+        trainer.pt       optimizer, progress, random states; read with weights_only=True, so no code is run
+        manifest.json    size and SHA-256 of every file, written last
+
+A checkpoint is written beside its place and renamed into it; one whose files do not match its manifest is passed over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pickle
+import shutil
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from trainer_client.errors import CheckpointError
+from trainer_client.model import LanguageModel
+from trainer_client.progress import Progress, Stage, place_of
+
+MANIFEST = "manifest.json"
+UNFINISHED = ".unfinished-"
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A checkpoint read back. `model_dir` holds the weights; `optimizer` is None between two stages."""
+
+    progress: Progress
+    model_dir: Path
+    optimizer: dict[str, Any] | None
+    random_state: dict[str, Any]
+
+
+class CheckpointStore:
+    """The checkpoints of one run; keeps the newest `keep`."""
+
+    def __init__(self, directory: Path, keep: int, warn: Callable[[str], None]) -> None:
+        self._directory = directory
+        self._keep = keep
+        self._warn = warn
+
+    def save(
+        self,
+        progress: Progress,
+        model: LanguageModel,
+        optimizer: torch.optim.Optimizer | None,
+        random_state: dict[str, Any],
+    ) -> Path:
+        """Write a checkpoint, complete before it appears under its name; then drop the oldest."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        unfinished = self._directory / f"{UNFINISHED}{uuid.uuid4().hex}"
+        model.save(unfinished / "model")
+        state = {
+            "progress": {**asdict(progress), "stage": progress.stage.value},
+            "optimizer": None if optimizer is None else optimizer.state_dict(),
+            "random_state": random_state,
+        }
+        torch.save(state, unfinished / "trainer.pt")
+        _write_manifest(unfinished)
+        final = self._directory / f"{progress.stage.value}-{progress.step:06d}"
+        _move_into_place(unfinished, final)
+        self._prune()
+        return final
+
+    def newest(self) -> Saved | None:
+        """The last checkpoint that is whole; None when there is none. Damaged ones are named in a warning."""
+        for path in reversed(self._paths()):
+            try:
+                return _read(path)
+            except CheckpointError as error:
+                self._warn(f"checkpoint {path.name} is passed over: {error}")
+        return None
+
+    def exists(self) -> bool:
+        """Whether there is any checkpoint, whole or not."""
+        return bool(self._paths())
+
+    def _paths(self) -> list[Path]:
+        """Finished checkpoints, oldest first."""
+        found = []
+        for path in self._directory.glob("*-[0-9]*"):
+            stage, _, step = path.name.partition("-")
+            if path.is_dir() and stage in list(Stage) and step.isdigit():
+                found.append((place_of(stage, int(step)), path))
+        return [path for _, path in sorted(found)]
+
+    def _prune(self) -> None:
+        for path in [*self._paths()[: -self._keep], *self._directory.glob(f"{UNFINISHED}*")]:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _write_manifest(directory: Path) -> None:
+    files = sorted(path for path in directory.rglob("*") if path.is_file())
+    for path in files:
+        _sync(path)
+    listing = {
+        str(path.relative_to(directory)): {"bytes": path.stat().st_size, "sha256": _digest(path)} for path in files
+    }
+    manifest = directory / MANIFEST
+    manifest.write_text(json.dumps({"files": listing}, indent=1), encoding="utf-8")
+    _sync(manifest)
+
+
+def _move_into_place(unfinished: Path, final: Path) -> None:
+    """Rename; a checkpoint of that name is put aside first, for a directory cannot be renamed onto another."""
+    if final.exists():
+        os.rename(final, final.with_name(f"{UNFINISHED}{uuid.uuid4().hex}"))
+    os.rename(unfinished, final)
+    _sync(final.parent)
+
+
+def _read(path: Path) -> Saved:
+    _check_manifest(path)
+    try:
+        state = torch.load(path / "trainer.pt", map_location="cpu", weights_only=True)
+        progress = Progress(**{**state["progress"], "stage": Stage(state["progress"]["stage"])})
+        return Saved(progress, path / "model", state["optimizer"], state["random_state"])
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
+        raise CheckpointError(f"trainer.pt cannot be read: {error}") from error
+
+
+def _check_manifest(path: Path) -> None:
+    """Raises CheckpointError unless every file is there as it was written."""
+    try:
+        files = json.loads((path / MANIFEST).read_text(encoding="utf-8"))["files"]
+        for name, wanted in files.items():
+            file = path / name
+            if file.stat().st_size != wanted["bytes"] or _digest(file) != wanted["sha256"]:
+                raise CheckpointError(f"{name} is not what was written")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"incomplete: {error}") from error
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sync(path: Path) -> None:
+    """Have the file or directory reach the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,338 @@
+"""Every setting of the trainer with its range, unit and reason; the defaults live here and nowhere else. A leaf.
+
+`load(argv)` resolves: defaults < TOML file < dotted options of the command line (`--rl.optim.lr 5e-6`). The
+environment is not read. Relative paths are relative to the working directory.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, CliApp, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+
+from trainer_client.errors import ConfigError
+
+Positive = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Seconds = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RunConfig(Section):
+    """Where the run lies and on what it computes."""
+
+    dir: Path = Field(default=Path("runs/train"), description="directory of the run; must be new unless --resume")
+    device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="auto takes cuda where there is one")
+    threads: Positive = Field(
+        default=1, description="CPU threads of torch; more than one spins on a shared machine and breaks exact resume"
+    )
+    checkpoint_every: int = Field(default=25, ge=0, description="steps between checkpoints; 0 writes only at the end")
+    keep_checkpoints: Positive = Field(default=2, description="how many of the newest checkpoints stay on disk")
+
+
+class FreshModelConfig(Section):
+    """A small Qwen2-shaped model with random weights and a tokenizer of single characters."""
+
+    hidden: int = Field(default=64, ge=8, description="width of the residual stream; a multiple of 2*heads")
+    intermediate: int = Field(default=160, ge=8, description="width of the MLP; about 8/3 of hidden")
+    layers: Positive = Field(default=2, description="transformer blocks")
+    heads: Positive = Field(default=4, description="attention heads (no grouped queries)")
+    max_positions: int = Field(default=256, ge=8, description="longest sequence, in tokens")
+    alphabet: str = Field(default="0123456789+-=;. ", min_length=1, description="one token for each character")
+    tags: tuple[str, ...] = Field(
+        default=("<think>", "</think>", "<answer>", "</answer>"), description="strings that are one token each"
+    )
+
+    @model_validator(mode="after")
+    def _rotary_needs_even_heads(self) -> FreshModelConfig:
+        if self.hidden % (2 * self.heads):
+            raise ValueError(f"hidden must be a multiple of 2*heads = {2 * self.heads}, got {self.hidden}")
+        return self
+
+
+class ModelConfig(Section):
+    """Which model is trained: exactly one of `path` and `fresh`."""
+
+    path: Path | None = Field(default=None, description="a Hugging Face directory: weights and tokenizer")
+    fresh: FreshModelConfig | None = Field(default=None, description="build a small random model on the spot")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> ModelConfig:
+        if (self.path is None) == (self.fresh is None):
+            raise ValueError("give exactly one of model.path and model.fresh")
+        return self
+
+
+class AdditionConfig(Section):
+    """The built-in demo task: `7+15+8=`, solved step by step in the R1 format."""
+
+    terms: int = Field(default=3, ge=2, le=8, description="numbers to add")
+    max_number: int = Field(default=20, ge=1, le=10_000, description="each number is 1..max_number")
+    train_problems: Positive = Field(default=7000, description="distinct problems to train on")
+    held_out_problems: Positive = Field(default=256, description="problems never trained on, for evaluation")
+    slip_share: Share = Field(
+        default=0.5, description="share of carries that the demonstrations forget: a teacher RL can do better than"
+    )
+    seed: int = Field(default=0, ge=0, description="which problems are held out; the run's seed leaves it alone")
+
+    @model_validator(mode="after")
+    def _enough_problems_exist(self) -> AdditionConfig:
+        exist = self.max_number**self.terms
+        wanted = self.train_problems + self.held_out_problems
+        if wanted > exist:
+            raise ValueError(
+                f"{wanted} distinct problems wanted (train_problems + held_out_problems), only {exist} exist"
+            )
+        return self
+
+
+class FieldsConfig(Section):
+    """Which keys of a JSONL row mean what."""
+
+    prompt: str = Field(default="prompt", description="the question")
+    ground_truth: str = Field(default="ground_truth", description="the reference, sent to the reward server as it is")
+    completion: str | None = Field(default=None, description="a demonstration for SFT; none: the rows have none")
+
+
+class DataConfig(Section):
+    """Which problems are trained on and which are held out: `addition`, or `train` and `held_out` files."""
+
+    addition: AdditionConfig | None = Field(default=None, description="the generated demo task")
+    train: Path | None = Field(default=None, description="JSONL file to train on")
+    held_out: Path | None = Field(default=None, description="JSONL file to evaluate on")
+    fields: FieldsConfig = Field(default_factory=FieldsConfig, description="names of the keys in those files")
+    template: str = Field(default="{prompt}", description="text around the question; {prompt} stands for it")
+    chat: bool = Field(default=False, description="wrap it as a user turn in the tokenizer's chat template")
+    system: str | None = Field(default=None, description="system turn of the chat; needs chat = true")
+    max_prompt_tokens: Positive = Field(default=1024, description="longer prompts are left out and counted")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> DataConfig:
+        files = self.train is not None and self.held_out is not None
+        if (self.addition is not None) == files or (self.train is None) != (self.held_out is None):
+            raise ValueError("give either data.addition or both data.train and data.held_out")
+        if "{prompt}" not in self.template:
+            raise ValueError("data.template must contain {prompt}")
+        if self.system is not None and not self.chat:
+            raise ValueError("data.system needs data.chat = true")
+        return self
+
+
+class OptimConfig(Section):
+    """AdamW and its learning rate."""
+
+    lr: float = Field(default=1e-6, gt=0.0, le=1.0, description="learning rate after the warm-up")
+    warmup_steps: int = Field(default=0, ge=0, description="steps of linear warm-up")
+    decay: Literal["constant", "cosine"] = Field(default="constant", description="course after the warm-up")
+    min_lr_share: Share = Field(default=0.1, description="where the cosine ends, as a share of lr")
+    betas: tuple[float, float] = Field(default=(0.9, 0.95), description="AdamW moments, each in [0, 1)")
+    eps: float = Field(default=1e-8, gt=0.0, description="AdamW epsilon")
+    weight_decay: float = Field(default=0.0, ge=0.0, description="decoupled weight decay")
+    clip_norm: float = Field(default=1.0, gt=0.0, description="largest gradient norm")
+
+    @model_validator(mode="after")
+    def _betas_below_one(self) -> OptimConfig:
+        if not all(0.0 <= beta < 1.0 for beta in self.betas):
+            raise ValueError(f"optim.betas must lie in [0, 1), got {self.betas}")
+        return self
+
+
+class SftOptimConfig(OptimConfig):
+    """The same for the cold start, whose steps are larger."""
+
+    lr: float = Field(default=1e-5, gt=0.0, le=1.0, description="learning rate after the warm-up")
+
+
+class SftConfig(Section):
+    """The cold start: likelihood of demonstrations."""
+
+    steps: int = Field(default=0, ge=0, description="optimizer steps; 0 leaves the cold start out")
+    batch: Positive = Field(default=64, description="demonstrations per optimizer step")
+    micro_batch: Positive = Field(default=64, description="rows per forward pass; changes memory, not the result")
+    optim: SftOptimConfig = Field(default_factory=SftOptimConfig)
+
+
+class AdvantageConfig(Section):
+    """Group-relative advantages."""
+
+    ddof: Literal[0, 1] = Field(default=1, description="divisor G - ddof of the group's variance (1 as TRL and verl)")
+    eps: float = Field(default=1e-4, ge=0.0, description="added to the group's deviation (1e-4 as TRL)")
+
+
+class LossConfig(Section):
+    """The clipped objective."""
+
+    eps_low: float = Field(default=0.2, ge=0.0, le=1.0, description="the ratio is clipped at 1 - eps_low")
+    eps_high: float = Field(default=0.2, ge=0.0, description="and at 1 + eps_high (DAPO raises it to 0.28)")
+    aggregation: Literal["seq_mean", "token_mean", "constant"] = Field(
+        default="seq_mean", description="seq_mean: GRPO; token_mean: DAPO; constant: Dr. GRPO, by max_new_tokens"
+    )
+    beta: float = Field(default=0.0, ge=0.0, description="weight of the k3 KL to the reference; 0 keeps no reference")
+    log_ratio_limit: float = Field(default=20.0, gt=0.0, description="log-ratios are clamped here before exp, in nats")
+
+
+class SamplerConfig(Section):
+    """How completions are drawn. No top-p, top-k or min-p: the loss is over the same full distribution."""
+
+    temperature: float = Field(default=1.0, gt=0.0, description="applied in the sampler and in the loss alike")
+    max_new_tokens: Positive = Field(default=256, description="longest completion; what reaches it is truncated")
+    batch_rows: Positive = Field(default=512, description="most completions drawn together, then sent to be scored")
+
+
+class RlConfig(Section):
+    """Reinforcement learning from the reward server."""
+
+    steps: int = Field(default=100, ge=0, description="rollout batches; 0 leaves RL out")
+    prompts: Positive = Field(default=32, description="P, prompts per step")
+    group: int = Field(default=8, ge=2, description="G, completions per prompt; one has no baseline")
+    epochs: Positive = Field(default=1, description="passes over each rollout batch (mu)")
+    minibatches: Positive = Field(default=1, description="optimizer steps per pass")
+    micro_batch: Positive = Field(default=64, description="rows per forward pass; changes memory, not the result")
+    advantage: AdvantageConfig = Field(default_factory=AdvantageConfig)
+    loss: LossConfig = Field(default_factory=LossConfig)
+    sampler: SamplerConfig = Field(default_factory=SamplerConfig)
+    optim: OptimConfig = Field(default_factory=OptimConfig)
+
+    @model_validator(mode="after")
+    def _minibatches_have_rows(self) -> RlConfig:
+        if self.minibatches > self.prompts * self.group:
+            raise ValueError(f"rl.minibatches is {self.minibatches}, but a step has {self.prompts * self.group} rows")
+        return self
+
+
+class RewardConfig(Section):
+    """The reward server and what happens when it does not answer."""
+
+    url: str = Field(default="http://127.0.0.1:8080", pattern=r"^https?://", description="base URL, without /v1")
+    profile: str = Field(default="r1-zero-math", min_length=1, description="the server's profile that judges")
+    api_key_env: str | None = Field(default=None, description="environment variable that holds the bearer key")
+    batch_items: int = Field(default=64, ge=1, le=1024, description="most completions in one request")
+    concurrency: Positive = Field(default=4, description="requests in flight")
+    deadline_ms: int = Field(default=60_000, ge=1, le=600_000, description="the server's time for one request, in ms")
+    timeout_seconds: Seconds = Field(default=90.0, description="our time for one attempt; longer than the deadline")
+    backoff_seconds: Seconds = Field(default=0.25, description="first pause before a retry; doubles, with jitter")
+    max_backoff_seconds: Seconds = Field(default=10.0, description="longest pause before a retry")
+    max_item_retries: int = Field(default=3, ge=0, description="new attempts for items the server failed to judge")
+    max_wait_seconds: float = Field(default=300.0, ge=0.0, description="patience with a dead server, for each step")
+    on_unscored: Literal["mask", "stop"] = Field(default="mask", description="mask goes on without; stop ends the run")
+    max_unscored_share: Share = Field(default=0.5, description="more than this unscored makes a step a bad one")
+    max_unscored_steps: Positive = Field(default=3, description="this many bad steps in a row end the run")
+
+    @model_validator(mode="after")
+    def _attempt_outlasts_deadline(self) -> RewardConfig:
+        if self.timeout_seconds * 1000 <= self.deadline_ms:
+            raise ValueError(
+                f"reward.timeout_seconds ({self.timeout_seconds} s) must be longer than "
+                f"reward.deadline_ms ({self.deadline_ms} ms)"
+            )
+        return self
+
+
+class EvalConfig(Section):
+    """Held-out problems, greedy, judged by the same server."""
+
+    every: int = Field(default=20, ge=0, description="RL steps between evaluations; 0: only before and after")
+    problems: Positive = Field(default=256, description="held-out problems used, from the first")
+    accuracy_component: str = Field(default="math", description="right means this component's value is 1")
+    samples: int = Field(default=4, ge=0, description="completions written to samples.jsonl each time")
+
+
+class TrainConfig(Section):
+    """A whole run."""
+
+    seed: int = Field(default=0, ge=0, description="of weights, order of data and sampling")
+    resume: bool = Field(default=False, description="go on from the run's last complete checkpoint")
+    run: RunConfig = Field(default_factory=RunConfig)
+    model: ModelConfig
+    data: DataConfig
+    sft: SftConfig = Field(default_factory=SftConfig)
+    rl: RlConfig = Field(default_factory=RlConfig)
+    reward: RewardConfig = Field(default_factory=RewardConfig)
+    evaluation: EvalConfig = Field(default_factory=EvalConfig)
+
+    @model_validator(mode="after")
+    def _stages_fit(self) -> TrainConfig:
+        if self.sft.steps and self.data.addition is None and self.data.fields.completion is None:
+            raise ValueError("sft.steps > 0 needs data.fields.completion: the key that holds the demonstrations")
+        if self.data.addition and self.evaluation.problems > self.data.addition.held_out_problems:
+            raise ValueError(
+                f"evaluation.problems ({self.evaluation.problems}) is more than "
+                f"data.addition.held_out_problems ({self.data.addition.held_out_problems})"
+            )
+        if self.sft.steps == 0 and self.rl.steps == 0:
+            raise ValueError("nothing to do: sft.steps and rl.steps are both 0")
+        return self
+
+
+PROGRAM = "trainer-client train CONFIG.toml"
+
+
+class _CommandLine(TrainConfig, BaseSettings):
+    """A whole training run. Every option overrides the file; the file overrides the defaults shown here."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        cli_prog_name=PROGRAM,
+        cli_implicit_flags=True,
+        cli_avoid_json=True,
+        cli_hide_none_type=True,
+        cli_exit_on_error=False,
+        nested_model_default_partial_update=True,
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The file's values only: the command line is put before them, the environment is left out."""
+        return (init_settings,)
+
+
+def load(argv: list[str]) -> TrainConfig:
+    """The configuration that `[CONFIG.toml] [--section.key value ...]` means.
+
+    Raises ConfigError for a file that cannot be read, an unknown key, or a value or combination that cannot be.
+    """
+    has_file = bool(argv) and not argv[0].startswith("-")
+    values = read_toml(Path(argv[0])) if has_file else {}
+    try:
+        settings = CliApp.run(_CommandLine, cli_args=argv[1:] if has_file else argv, **values)
+    except ValidationError as error:
+        raise ConfigError(_explain(error)) from error
+    except SettingsError as error:
+        raise ConfigError(
+            str(error).removeprefix("error parsing CLI: ") + "; `train --help` lists all settings"
+        ) from error
+    return TrainConfig.model_validate(settings.model_dump())
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read the configuration {path}: {error.strerror}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not TOML: {error}") from error
+
+
+def _explain(error: ValidationError) -> str:
+    """One line for each fault, beginning with the dotted key."""
+    lines = []
+    for fault in error.errors():
+        key = ".".join(str(part) for part in fault["loc"]) or "configuration"
+        came = "" if isinstance(fault["input"], (dict, BaseModel)) else f" (got {fault['input']!r})"
+        lines.append(f"{key}: {fault['msg'].removeprefix('Value error, ')}{came}")
+    return "the configuration cannot be used:\n  " + "\n  ".join(lines)

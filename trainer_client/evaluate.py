@@ -1,0 +1,49 @@
+"""Held-out problems, answered greedily and judged by the reward server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from trainer_client.config import TrainConfig
+from trainer_client.metrics import score_metrics, text_metrics
+from trainer_client.rewards import RewardScorer
+from trainer_client.rollouts import collect_greedy
+from trainer_client.sampler.base import Sampler
+from trainer_client.types import Prompt, ScoredGroup
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """`metrics["accuracy"]` is over the scored problems, None when none was; `samples` are a few of the answers."""
+
+    metrics: dict[str, Any]
+    samples: list[dict[str, Any]]
+
+
+def evaluate(
+    sampler: Sampler, scorer: RewardScorer, prompts: Sequence[Prompt], config: TrainConfig, version: int, label: str
+) -> Evaluation:
+    """How the policy does on these prompts. Draws no random number, so it changes nothing that follows."""
+    scoring = scorer.begin(f"eval-{label}")
+    collected = collect_greedy(sampler, scoring, prompts, config.rl.sampler.batch_rows, version)
+    metrics = score_metrics(collected.groups, config.evaluation.accuracy_component)
+    metrics |= text_metrics(collected.groups)
+    metrics["problems"] = len(prompts)
+    metrics["seconds"] = {"generate": collected.generate_seconds, "reward": collected.reward_seconds}
+    return Evaluation(metrics, [_sample(group) for group in collected.groups[: config.evaluation.samples]])
+
+
+def _sample(scored: ScoredGroup) -> dict[str, Any]:
+    rollout, score = scored.group.rollouts[0], scored.scores[0]
+    return {
+        "prompt": scored.group.prompt.text,
+        "ground_truth": scored.group.prompt.example.ground_truth,
+        "completion": rollout.text,
+        "truncated": rollout.truncated,
+        "reward": score.reward,
+        "components": score.components,
+        "judged": score.judged.value,
+        "reason": score.reason,
+    }

@@ -1,0 +1,127 @@
+"""A causal language model with its tokenizer: loaded from a directory, or built small and random on the spot."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    PreTrainedTokenizerFast,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+)
+from transformers.utils import logging as transformers_logging
+
+from trainer_client.config import FreshModelConfig, ModelConfig
+from trainer_client.errors import DataError
+
+transformers_logging.disable_progress_bar()  # a bar for each checkpoint would tear the live table
+
+PAD, EOS, UNKNOWN = "<pad>", "<eos>", "<unk>"
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageModel:
+    """`eos_ids` end a completion; `pad_id` fills what is masked, so any id will do."""
+
+    network: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    eos_ids: tuple[int, ...]
+    pad_id: int
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        return self.network.device
+
+    def save(self, directory: Path) -> None:
+        """Write weights (safetensors), config and tokenizer: a directory that transformers loads."""
+        self.network.save_pretrained(directory)
+        self.tokenizer.save_pretrained(directory)
+
+
+def open_model(config: ModelConfig, device: torch.device) -> LanguageModel:
+    """The configured model in fp32, with dropout off: sampler and loss must see the same distribution."""
+    if config.fresh is not None:
+        return _assemble(fresh_network(config.fresh), fresh_tokenizer(config.fresh), device)
+    if config.path is None:
+        raise DataError("neither model.path nor model.fresh is given")
+    return load_model(config.path, device)
+
+
+def load_model(directory: Path, device: torch.device) -> LanguageModel:
+    """The model that lies in a Hugging Face directory. Never downloads and never runs code from it."""
+    if not (directory / "config.json").is_file():
+        raise DataError(f"model.path {directory} is no Hugging Face directory: it has no config.json")
+    try:
+        network = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"cannot load the model in {directory}: {error}") from error
+    return _assemble(network, tokenizer, device)
+
+
+def _assemble(network: Any, tokenizer: Any, device: torch.device) -> LanguageModel:
+    eos_ids = _eos_ids(network, tokenizer)
+    if not eos_ids:
+        raise DataError("neither the tokenizer nor the generation config names an end-of-sequence token")
+    pad_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else eos_ids[0]
+    return LanguageModel(network.to(device).eval(), tokenizer, eos_ids, pad_id)
+
+
+def _eos_ids(network: Any, tokenizer: Any) -> tuple[int, ...]:
+    """The tokenizer's end token first (it closes demonstrations), then those of the generation config."""
+    configured = getattr(network.generation_config, "eos_token_id", None)
+    more = configured if isinstance(configured, list) else [configured]
+    return tuple(dict.fromkeys(token for token in [tokenizer.eos_token_id, *more] if token is not None))
+
+
+def fresh_network(config: FreshModelConfig) -> Qwen2ForCausalLM:
+    """A Qwen2-shaped network with random weights from torch's global generator."""
+    vocabulary = fresh_vocabulary(config)
+    return Qwen2ForCausalLM(
+        Qwen2Config(
+            vocab_size=len(vocabulary),
+            hidden_size=config.hidden,
+            intermediate_size=config.intermediate,
+            num_hidden_layers=config.layers,
+            num_attention_heads=config.heads,
+            num_key_value_heads=config.heads,
+            max_position_embeddings=config.max_positions,
+            tie_word_embeddings=True,
+            pad_token_id=vocabulary[PAD],
+            eos_token_id=vocabulary[EOS],
+            bos_token_id=None,
+        )
+    )
+
+
+def fresh_vocabulary(config: FreshModelConfig) -> dict[str, int]:
+    """Token to id: padding, end, unknown, the tags, then the alphabet."""
+    tokens = [PAD, EOS, UNKNOWN, *config.tags, *config.alphabet]
+    return {token: number for number, token in enumerate(dict.fromkeys(tokens))}
+
+
+def fresh_tokenizer(config: FreshModelConfig) -> PreTrainedTokenizerFast:
+    """One token for each tag and each character; decoding joins them without spaces."""
+    backend = Tokenizer(models.WordLevel(fresh_vocabulary(config), unk_token=UNKNOWN))
+    pieces = "|".join([*(re.escape(tag) for tag in config.tags), r"[\s\S]"])
+    backend.pre_tokenizer = pre_tokenizers.Split(Regex(pieces), behavior="isolated")
+    backend.decoder = decoders.Fuse()
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=backend,
+        pad_token=PAD,
+        eos_token=EOS,
+        unk_token=UNKNOWN,
+        padding_side="left",
+        clean_up_tokenization_spaces=False,
+        model_max_length=config.max_positions,
+    )

@@ -1,0 +1,53 @@
+"""Prompts to scored groups: the sampler draws batch after batch while the reward server judges the ones before."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from trainer_client.rewards import Scoring
+from trainer_client.sampler.base import Sampler
+from trainer_client.types import Prompt, ScoredGroup
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """Scored groups in the order of their prompts. `reward_seconds` is what was waited after the last token."""
+
+    groups: list[ScoredGroup]
+    generate_seconds: float
+    reward_seconds: float
+
+
+def collect_rollouts(
+    sampler: Sampler, scoring: Scoring, prompts: Sequence[Prompt], group: int, batch_rows: int, policy_version: int
+) -> Collected:
+    """`group` sampled completions of each prompt, with their scores. Each batch is sent as soon as it is complete."""
+    start = time.perf_counter()
+    for batch in generation_batches(prompts, group, batch_rows):
+        scoring.send(sampler.sample(batch, group, policy_version))
+    return _collected(scoring, start)
+
+
+def collect_greedy(
+    sampler: Sampler, scoring: Scoring, prompts: Sequence[Prompt], batch_rows: int, policy_version: int
+) -> Collected:
+    """The most likely completion of each prompt, with its score."""
+    start = time.perf_counter()
+    for batch in generation_batches(prompts, 1, batch_rows):
+        scoring.send(sampler.greedy(batch, policy_version))
+    return _collected(scoring, start)
+
+
+def generation_batches(prompts: Sequence[Prompt], group: int, batch_rows: int) -> Iterator[Sequence[Prompt]]:
+    """Slices of prompts whose completions are at most `batch_rows` rows; at least one prompt each."""
+    size = max(batch_rows // group, 1)
+    for start in range(0, len(prompts), size):
+        yield prompts[start : start + size]
+
+
+def _collected(scoring: Scoring, start: float) -> Collected:
+    generated = time.perf_counter()
+    groups = scoring.collect()
+    return Collected(groups, generated - start, time.perf_counter() - generated)

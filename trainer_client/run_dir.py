@@ -1,0 +1,62 @@
+"""The directory of a run: who may use it, and the record of what made it."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from trainer_client.config import TrainConfig
+from trainer_client.errors import CheckpointError
+
+CONFIG = "config.json"
+CHECKPOINTS = "checkpoints"
+FINAL_MODEL = "model"
+REFERENCE = "reference"
+LIBRARIES = ("assay", "torch", "transformers", "tokenizers", "numpy", "httpx", "pydantic")
+
+
+def open_run_dir(config: TrainConfig) -> Path:
+    """Create the run's directory, or accept the existing one on resume. Raises CheckpointError when it is taken."""
+    directory = config.run.dir
+    if not config.resume and (directory / CONFIG).exists():
+        raise CheckpointError(f"{directory} already holds a run: go on with --resume, or choose another --run.dir")
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
+
+
+def write_config(directory: Path, config: TrainConfig) -> None:
+    """Write the resolved configuration with the commit and the versions that will run it."""
+    record: dict[str, Any] = {
+        "config": config.model_dump(mode="json"),
+        "commit": git_commit(),
+        "python": platform.python_version(),
+        "versions": {name: _version(name) for name in LIBRARIES},
+    }
+    (directory / CONFIG).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+def git_commit() -> str | None:
+    """The commit of the source tree, with `+` when it has changes; None outside a repository or without git."""
+    source = Path(__file__).parent
+    try:
+        commit = _git(source, "rev-parse", "HEAD")
+        return commit + ("+" if _git(source, "status", "--porcelain", "--", ".") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _git(directory: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(directory), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)  # noqa: S603
+    return done.stdout.strip()
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

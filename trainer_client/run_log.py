@@ -1,0 +1,103 @@
+"""The record of a run on disk: metrics.jsonl, samples.jsonl and TensorBoard files.
+
+One line for each step (`"kind": "step"`) and each evaluation (`"kind": "eval"`). After a resume the lines beyond the
+checkpoint are cut off, so that no step appears twice.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from torch.utils.tensorboard import SummaryWriter
+
+from trainer_client.progress import Progress, Stage, place_of
+
+METRICS = "metrics.jsonl"
+SAMPLES = "samples.jsonl"
+
+
+class RunLog:
+    """Writes the record."""
+
+    def __init__(self, directory: Path, start: Progress) -> None:
+        self._metrics = directory / METRICS
+        self._samples = directory / SAMPLES
+        for path in (self._metrics, self._samples):
+            cut_back(path, start)
+        self._board = SummaryWriter(str(directory / "tensorboard"), purge_step=start.step + 1 if start.step else None)
+
+    def close(self) -> None:
+        """Write out what TensorBoard still holds."""
+        self._board.close()
+
+    def step(self, stage: Stage, step: int, metrics: dict[str, Any]) -> dict[str, Any]:
+        """Record a step; returns the record."""
+        return self._write("step", stage, step, metrics)
+
+    def evaluation(
+        self, stage: Stage, step: int, metrics: dict[str, Any], samples: list[dict[str, Any]]
+    ) -> dict[str, Any]:
+        """Record an evaluation and its samples; returns the record."""
+        for sample in samples:
+            _append(self._samples, {"stage": stage.value, "step": step, **sample})
+        return self._write("eval", stage, step, metrics)
+
+    def records(self) -> list[dict[str, Any]]:
+        """All records so far."""
+        return read_records(self._metrics)
+
+    def has_evaluation(self, stage: Stage, step: int) -> bool:
+        """Whether this point of the run has been evaluated."""
+        return any(
+            record["kind"] == "eval" and record["stage"] == stage.value and record["step"] == step
+            for record in self.records()
+        )
+
+    def _write(self, kind: str, stage: Stage, step: int, metrics: dict[str, Any]) -> dict[str, Any]:
+        record = {"kind": kind, "stage": stage.value, "step": step, **metrics}
+        _append(self._metrics, record)
+        for name, value in flat_numbers(metrics).items():
+            self._board.add_scalar(f"{'eval' if kind == 'eval' else stage.value}/{name}", value, step)
+        return record
+
+
+def cut_back(path: Path, progress: Progress) -> None:
+    """Drop the lines that lie beyond `progress`, and a last line that was not finished."""
+    if not path.exists():
+        return
+    kept = [record for record in read_records(path) if place_of(record["stage"], record["step"]) <= progress.place]
+    replacement = path.with_suffix(".tmp")
+    replacement.write_text("".join(json.dumps(record) + "\n" for record in kept), encoding="utf-8")
+    replacement.replace(path)
+
+
+def read_records(path: Path) -> list[dict[str, Any]]:
+    """The lines of a record; one that is not whole, the last after a kill, is left out."""
+    if not path.exists():
+        return []
+    records = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            records.append(json.loads(line))
+        except json.JSONDecodeError:
+            continue
+    return records
+
+
+def flat_numbers(metrics: dict[str, Any], prefix: str = "") -> dict[str, float]:
+    """The finite numbers of nested metrics, by their path with slashes."""
+    numbers: dict[str, float] = {}
+    for name, value in metrics.items():
+        if isinstance(value, dict):
+            numbers |= flat_numbers(value, f"{prefix}{name}/")
+        elif isinstance(value, (int, float)) and math.isfinite(value):
+            numbers[prefix + name] = float(value)
+    return numbers
+
+
+def _append(path: Path, record: dict[str, Any]) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(record) + "\n")

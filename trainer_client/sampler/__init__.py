@@ -1,0 +1,1 @@
+"""Samplers: prompts in, groups of rollouts with their log-probabilities out."""

@@ -1,0 +1,172 @@
+"""The open parts of a run and the small state that goes with them: what the loops in `train` stand on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.nn import Parameter
+from transformers import PreTrainedModel
+
+from trainer_client.checkpoint import CheckpointStore, Saved
+from trainer_client.config import TrainConfig
+from trainer_client.data import PromptBuilder, Shuffled, load_examples
+from trainer_client.display import Display
+from trainer_client.errors import CheckpointError, ConfigError, RewardUnavailable
+from trainer_client.evaluate import evaluate
+from trainer_client.model import load_model, open_model
+from trainer_client.optim import build_optimizer
+from trainer_client.policy import frozen_copy_of
+from trainer_client.progress import Progress, Stage
+from trainer_client.randomness import random_state, restore_random_state, seed_everything
+from trainer_client.rewards import RewardScorer, UnscoredWatch
+from trainer_client.run_dir import CHECKPOINTS, REFERENCE
+from trainer_client.run_log import RunLog
+from trainer_client.sampler.hf import TransformersSampler
+from trainer_client.types import Example, Prompt
+
+
+class Session:
+    """A run that is under way.
+
+    `progress` and the random states kept with it are those after the last finished step; a checkpoint written in the
+    middle of a step, because the rewards failed, goes back to there.
+    """
+
+    def __init__(self, config: TrainConfig, directory: Path, scorer: RewardScorer, display: Display) -> None:
+        self.config = config
+        self.directory = directory
+        self.scorer = scorer
+        self.display = display
+        self.device = _device(config)
+        self.store = CheckpointStore(directory / CHECKPOINTS, config.run.keep_checkpoints, display.notice)
+        saved = _saved(config, self.store, display)
+        self.progress = saved.progress if saved else Progress()
+        self.log = RunLog(directory, self.progress)
+        self._open_model(saved)
+        self._open_data()
+        self.watch = UnscoredWatch(config.reward)
+        self.optimizer: torch.optim.Optimizer | None = None
+        self._optimizer_state = saved.optimizer if saved else None
+        if saved:
+            restore_random_state(saved.random_state, self.sampler.generator)
+        self._random_state = random_state(self.sampler.generator)
+
+    def _open_model(self, saved: Saved | None) -> None:
+        seed_everything(self.config.seed)
+        if saved:
+            self.model = load_model(saved.model_dir, self.device)
+        else:
+            self.model = open_model(self.config.model, self.device)
+        self.sampler = TransformersSampler(self.model, self.config.rl.sampler, self.config.seed)
+
+    def _open_data(self) -> None:
+        self._prompts = PromptBuilder(self.config.data, self.model.tokenizer)
+        train, held_out = load_examples(self.config.data)
+        fitting = self._prompts.fitting(train)
+        if len(fitting) < len(train):
+            self.display.notice(f"{len(train) - len(fitting)} prompts are too long and are left out")
+        chosen = self._prompts.fitting(held_out)[: self.config.evaluation.problems]
+        self.held_out = [self._prompts.prompt(example) for example in chosen]
+        self.sft_data = Shuffled(fitting, self.config.seed, "sft", self.progress.sft_cursor)
+        self.rl_data = Shuffled(fitting, self.config.seed, "rl", self.progress.rl_cursor)
+
+    def close(self) -> None:
+        """Close the files of the record."""
+        self.log.close()
+
+    def as_prompts(self, examples: Iterable[Example]) -> list[Prompt]:
+        """The examples as the policy sees them."""
+        return [self._prompts.prompt(example) for example in examples]
+
+    def parameters(self) -> Iterable[Parameter]:
+        """The weights that are trained."""
+        return self.model.network.parameters()
+
+    def open_optimizer(self, stage: Stage) -> torch.optim.Optimizer:
+        """The optimizer of a stage: a new one, or the one of the checkpoint that this session began with."""
+        config = self.config.sft.optim if stage is Stage.SFT else self.config.rl.optim
+        optimizer = build_optimizer(self.parameters(), config)
+        if self._optimizer_state is not None:
+            optimizer.load_state_dict(self._optimizer_state)
+            self._optimizer_state = None
+        self.optimizer = optimizer
+        return optimizer
+
+    def open_reference(self) -> PreTrainedModel | None:
+        """The policy as it was when RL began, frozen; None without a KL term. It lies beside the checkpoints."""
+        if self.config.rl.loss.beta == 0:
+            return None
+        directory = self.directory / REFERENCE
+        if self.progress.step == 0:
+            self.model.save(directory)
+            return frozen_copy_of(self.model.network)
+        return load_model(directory, self.device).network.requires_grad_(False)
+
+    def check_server(self) -> None:
+        """Have one completion judged before any work is done: address, key, profile and component must be right."""
+        example = self.held_out[0].example
+        score = self.scorer.judge(example, example.completion or "")
+        name = self.config.evaluation.accuracy_component
+        if not score.components:
+            raise RewardUnavailable(f"the reward server at {self.config.reward.url} gives no score: {score.reason}")
+        if name not in score.components:
+            raise ConfigError(
+                f"evaluation.accuracy_component is {name!r}, but the components of profile "
+                f"{self.config.reward.profile!r} are {sorted(score.components)}"
+            )
+
+    def advance(self, **changes: Any) -> None:
+        """A step is finished: this is where a checkpoint would go on from."""
+        self.progress = replace(self.progress, **changes)
+        self._random_state = random_state(self.sampler.generator)
+
+    def begin_rl(self) -> None:
+        """Leave the cold start behind."""
+        self.optimizer = None
+        self.advance(stage=Stage.RL, step=0)
+
+    def evaluate_if_due(self) -> None:
+        """Evaluate before the first RL step, after the last, and every `evaluation.every` between."""
+        step, every, last = self.progress.step, self.config.evaluation.every, self.config.rl.steps
+        due = step in (0, last) or (every > 0 and step % every == 0)
+        if not due or self.log.has_evaluation(Stage.RL, step):
+            return
+        version = self.progress.policy_version
+        result = evaluate(self.sampler, self.scorer, self.held_out, self.config, version, str(step))
+        self.display.evaluation(self.log.evaluation(Stage.RL, step, result.metrics, result.samples))
+
+    def save(self) -> None:
+        """Write a checkpoint of the last finished step."""
+        self.store.save(self.progress, self.model, self.optimizer, self._random_state)
+
+    def save_if_due(self, last: int) -> None:
+        """Write a checkpoint every `run.checkpoint_every` steps and after the stage's last."""
+        step, every = self.progress.step, self.config.run.checkpoint_every
+        if step == last or (every and step % every == 0):
+            self.save()
+
+
+def _device(config: TrainConfig) -> torch.device:
+    if config.run.device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if config.run.device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("run.device is 'cuda', but torch finds no CUDA device; use 'auto' or 'cpu'")
+    return torch.device(config.run.device)
+
+
+def _saved(config: TrainConfig, store: CheckpointStore, display: Display) -> Saved | None:
+    """The checkpoint to go on from; None for a new run, or one that was killed before its first checkpoint."""
+    if not config.resume:
+        return None
+    saved = store.newest()
+    if saved is None and store.exists():
+        raise CheckpointError(f"no checkpoint in {config.run.dir} is whole; see the warnings above")
+    if saved is None:
+        display.notice(f"{config.run.dir} has no checkpoint yet: starting from the beginning")
+    else:
+        display.notice(f"going on after {saved.progress.stage.value} step {saved.progress.step}")
+    return saved

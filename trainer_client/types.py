@@ -1,0 +1,124 @@
+"""The shapes that travel through one training step. Values only; no I/O.
+
+Dimensions, the same everywhere: P prompts, G completions of a prompt, B = P*G rows, T completion tokens, S prompt
+tokens, V vocabulary. Rows of one prompt are neighbours: row `p*G + g` is completion `g` of prompt `p`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One row of a data set. `completion` is the demonstration for SFT, None where there is none."""
+
+    id: str
+    prompt: str
+    ground_truth: Any
+    completion: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """An example as the policy sees it: `token_ids` is what the sampler and the loss both use."""
+
+    example: Example
+    text: str
+    token_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """One sampled completion. `token_ids` [T] ends with the first end-of-sequence token unless `truncated`.
+
+    `log_probs` [T] are the sampler's own, at the sampling temperature; `entropy` [T] in nats, of the distribution
+    each token was drawn from. `text` is without the end token.
+    """
+
+    token_ids: Tensor
+    log_probs: Tensor
+    entropy: Tensor
+    text: str
+    truncated: bool
+    policy_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutGroup:
+    """A prompt with its G completions."""
+
+    prompt: Prompt
+    rollouts: tuple[Rollout, ...]
+
+
+class Judged(StrEnum):
+    """What became of a rollout at the reward server."""
+
+    SCORED = "scored"
+    SKIPPED = "skipped"  # fault of the data: its ground truth cannot be judged
+    UNSCORED = "unscored"  # fault of the server, or no answer in time
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutScore:
+    """`reward` is None exactly when `judged` is not SCORED; a component is None when it had no value."""
+
+    judged: Judged
+    reward: float | None
+    components: dict[str, float | None] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredGroup:
+    """A group and one score for each of its rollouts, in order."""
+
+    group: RolloutGroup
+    scores: tuple[RolloutScore, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainBatch:
+    """Rows ready for the model: prompts padded on the left to S, completions on the right to T.
+
+    `input_ids` and `attention_mask` [B, S+T]; `action_mask`, `old_log_probs` and `advantages` [B, T]. The action
+    mask is 1 on the tokens the loss may use: the completion up to and including its first end token.
+    """
+
+    input_ids: Tensor
+    attention_mask: Tensor
+    action_mask: Tensor
+    old_log_probs: Tensor
+    advantages: Tensor
+
+    @property
+    def completion_width(self) -> int:
+        """T of this batch."""
+        return int(self.action_mask.shape[1])
+
+    def rows(self, index: Tensor | slice) -> TrainBatch:
+        """The rows that `index` selects."""
+        return TrainBatch(
+            self.input_ids[index],
+            self.attention_mask[index],
+            self.action_mask[index],
+            self.old_log_probs[index],
+            self.advantages[index],
+        )
+
+    def to(self, device: Any) -> TrainBatch:
+        """The same batch on `device`."""
+        return TrainBatch(
+            self.input_ids.to(device),
+            self.attention_mask.to(device),
+            self.action_mask.to(device),
+            self.old_log_probs.to(device),
+            self.advantages.to(device),
+        )
