@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 TAIL = 64_000
 
-_PIECE = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])[ \t]*|\\.|[{}]", re.DOTALL)
+_PIECE = re.compile(r"\\{1,3}(?:boxed|fbox)(?![A-Za-z])[ \t]*|\\.|[{}]", re.DOTALL)
 _BARE = re.compile(r"-?[A-Za-z0-9./]+")
 _CONNECTOR = re.compile(
-    r"(?:[\s$,;.&:]|\\[(){}\[\],;! ]|\\(?:quad|qquad)|\\text\s*\{|[{}()*]|\b(?:and|or|for|part|case|[a-d]|i{1,3})\b|和|或|以及)*"
+    r"(?:[\s$,;.&:]|\\[(){}\[\],;! ]|\\(?:quad|qquad)|\\text\s*\{|[{}()*]"
+    r"|\b(?:and|or|for|part|case|[a-d]|i{1,3})\b|和|或|以及)*"
 )
 _OR = re.compile(r"\b(?:or|alternatively|maybe|perhaps|possibly)\b|或", re.IGNORECASE)
 _SENTENCE = re.compile(r"[.!?\n。]")
@@ -37,7 +38,7 @@ def boxes_in(text: str) -> list[Box]:
         elif match[0] == "}":
             if opened and (box := opened.pop()) is not None:
                 _close(found, Box(box[0], position, text[box[1] : match.start()]))
-        elif match[0].startswith(("\\boxed", "\\fbox")):
+        elif match[0].lstrip("\\").startswith(("boxed", "fbox")):
             if text[position : position + 1] == "{":
                 position += 1
                 opened.append((match.start(), position))

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from reward_server.math.nodes import Listing, Node
-from reward_server.math.normalise import clean, is_words, text_key, without_commas
+from reward_server.math.normalise import clean, is_words, text_key
 from reward_server.math.parse import parse
 from reward_server.math.structures import same
 from reward_server.math.tokens import MAX_CHARACTERS, Unreadable
+from reward_server.math.values import is_undefined
 
 
 class Decision(StrEnum):
@@ -33,6 +34,7 @@ class Answer:
     words: bool
 
 
+_LETTERS = re.compile(r"[A-Za-z]{2,}")
 _CHOICE = re.compile(r"\(?([A-Z])\)?")
 _CHOICE_WITH_TEXT = re.compile(r"\(?([A-Z])(?:\)|[.:](?=\s))\s*\S.{0,300}", re.DOTALL)
 
@@ -41,7 +43,7 @@ def read(text: str) -> Answer:
     """The answer that a text states."""
     if len(text) > 2 * MAX_CHARACTERS:
         return Answer("", text.strip(), None, words=False)
-    cleaned = without_commas(clean(text))
+    cleaned = clean(text)
     return Answer(cleaned, text_key(cleaned), _tree(cleaned), is_words(cleaned))
 
 
@@ -66,6 +68,8 @@ def compare(answer: Answer, gold: Answer) -> tuple[Decision, str]:
         return _same_text(answer, gold)
     if (letter := choice_letter(gold)) and (match := _CHOICE_WITH_TEXT.fullmatch(answer.cleaned)):
         return (Decision.EQUAL if match[1] == letter else Decision.DIFFERENT), "choice"
+    if _LETTERS.fullmatch(answer.cleaned) and _LETTERS.fullmatch(gold.cleaned):
+        return Decision.DIFFERENT, "text"  # words, though short ones could be products of letters
     if answer.tree is None or gold.tree is None:
         plain = answer.words or gold.words
         return (Decision.DIFFERENT if plain else Decision.UNDECIDED), "text"
@@ -74,7 +78,7 @@ def compare(answer: Answer, gold: Answer) -> tuple[Decision, str]:
 
 def _same_text(answer: Answer, gold: Answer) -> tuple[Decision, str]:
     """Equal texts are equal answers, unless they state no value at all, such as a division by zero."""
-    if answer.tree is not None and gold.tree is not None and same(answer.tree, gold.tree) is None:
+    if answer.tree is not None and is_undefined(answer.tree):
         return Decision.UNDECIDED, "undefined"
     return Decision.EQUAL, "text"
 
@@ -91,7 +95,7 @@ def _compare_trees(answer: Answer, gold: Answer) -> tuple[Decision, str]:
 
 def _other_readings(answer: Answer, gold: Answer) -> list[tuple[Node, Node]]:
     """`100,200` read as a list where the other side is one."""
-    readings = []
+    readings: list[tuple[Node, Node]] = []
     for first, second in ((answer, gold), (gold, answer)):
         if isinstance(first.tree, Listing) and not isinstance(second.tree, Listing) and "," in second.cleaned:
             tree = _tree(second.cleaned, thousands=False)

@@ -1,4 +1,4 @@
-"""A position in the tokens of an answer, with what the grammar remembers while it reads: depth, the chosen sign of ±."""
+"""A position in the tokens of an answer, with what the grammar remembers: depth, the chosen sign of ±."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,7 +60,7 @@ class Cursor:
     def split_number(self) -> None:
         """Cuts the number at the cursor after its first digit, as TeX reads an argument without braces."""
         token = self.peek()
-        if token.kind == "number" and len(token.text) > 1:
+        if token.kind == "number" and token.text.isdigit() and len(token.text) > 1:
             first, rest = Token("number", token.text[0], token.spaced), Token("number", token.text[1:], False)
             self.tokens[self.index : self.index + 1] = [first, rest]
 

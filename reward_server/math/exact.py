@@ -1,9 +1,9 @@
 """Exact values of expressions: as a fraction while it stays small, and modulo large primes however large it is.
 
-The residue of an expression at pseudo-random points decides equality of whatever is built from integers, variables, π, e,
-sums, products, quotients and integer powers: different residues prove a difference, equal residues at several points
-are equality up to a chance of degree/2^61 for each (Schwartz 1980, Zippel 1979). `2^{10000000}` costs one modular power.
-π, e and i are independent letters here; i is a root of -1, which exists because each prime is 1 modulo 4.
+The residue of an expression at pseudo-random points decides equality of whatever is built from integers, variables,
+π, e, i, sums, products, quotients and integer powers: different residues prove a difference, equal residues at several
+points are equality up to a chance of degree/2^61 for each (Schwartz 1980, Zippel 1979). `2^{10000000}` costs one
+modular power. π and e are independent letters here; i is a root of -1, which exists because each prime is 1 modulo 4.
 """
 
 from collections.abc import Callable

@@ -7,7 +7,6 @@ a trigonometric function, where they are radians times 180/π.
 from fractions import Fraction
 
 from reward_server.math import literals
-from reward_server.math.cursor import Cursor
 from reward_server.math.nodes import (
     Call,
     Constant,
@@ -21,27 +20,26 @@ from reward_server.math.nodes import (
     inverted,
     negated,
 )
-from reward_server.math.tokens import FUNCTIONS, Unreadable
-
-_ANGLE_FUNCTIONS = frozenset("sin cos tan cot sec csc".split())
-_INVERSE = {name: f"arc{name}" for name in _ANGLE_FUNCTIONS}
-_UNKNOWN_FUNCTIONS = frozenset("fghFGH")
-_GREEK = frozenset(
-    "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi rho sigma tau upsilon "
-    "phi varphi chi psi omega Gamma Delta Theta Lambda Xi Sigma Phi Psi Omega ell".split()
+from reward_server.math.tokens import Unreadable
+from reward_server.math.units import UnitReader
+from reward_server.math.vocabulary import (
+    ANGLE_FUNCTIONS,
+    BINOMIALS,
+    CONSTANTS,
+    DECORATIONS,
+    ENDING_COMMANDS,
+    FENCES,
+    FRACTIONS,
+    FUNCTIONS,
+    GREEK,
+    INVERSE_FUNCTIONS,
+    JOINERS,
+    NOT_UNITS,
+    UNKNOWN_FUNCTIONS,
 )
-_CONSTANTS = {"pi": "pi", "infty": "inf", "infinity": "inf"}
-_DECORATED = frozenset("mathbb mathcal mathfrak overline bar vec hat widehat overrightarrow tilde boldsymbol bm".split())
-_FRACTIONS = frozenset({"frac", "dfrac", "tfrac", "cfrac"})
-_FENCES = {"lfloor": ("rfloor", "floor"), "lceil": ("rceil", "ceil"), "lvert": ("rvert", "abs")}
-_MAGNITUDES = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12}
-_PERCENT = frozenset({"percent", "percentage", "pct", "per cent"})
-_NOT_UNITS = frozenset("if when where for otherwise such that but not is are no none with unless except".split())
-_ENDS = frozenset(", ; ) ] } & : = == < > <= >= !=".split())
-_ENDING_COMMANDS = frozenset("} \\ le ge leq geq ne neq lt gt approx in cup".split())
 
 
-class ExpressionParser(Cursor):
+class ExpressionParser(UnitReader):
     """What stands between separators and relations."""
 
     def bracketed(self) -> Node:
@@ -81,11 +79,11 @@ class ExpressionParser(Cursor):
                 factors.append(self._unary_power())
             elif self.accept("sign", "/") or self.accept("command", "div"):
                 if self.peek().kind == "word":
-                    self._unit()
+                    self.unit()
                     break
                 factors.append(inverted(self._unary_power()))
-            elif token.kind == "word" and token.text not in {"and", "or"}:
-                factors[-1] = self._unit_after(factors[-1])
+            elif token.kind == "word" and token.text not in JOINERS:
+                factors[-1] = self.unit_after(factors[-1])
                 break
             elif self._starts_factor():
                 factors.append(self._power())
@@ -102,12 +100,12 @@ class ExpressionParser(Cursor):
         if token.kind == "number":
             return before.kind != "number" and (before.kind != "letter" or token.spaced)
         if token.kind == "command":
-            return token.text not in _ENDING_COMMANDS and (self._is_operand(token.text) or token.text == "{")
+            return token.text not in ENDING_COMMANDS and (self._is_operand(token.text) or token.text == "{")
         return token.kind == "sign" and (token.text in {"(", "[", "{"} or (token.text == "|" and self.bars == 0))
 
     def _is_operand(self, name: str) -> bool:
-        known = name in FUNCTIONS or name in _GREEK or name in _CONSTANTS or name in _DECORATED or name in _FRACTIONS
-        return known or name in _FENCES or name in {"binom", "dbinom", "tbinom"}
+        known = name in FUNCTIONS or name in GREEK or name in CONSTANTS or name in DECORATIONS or name in FRACTIONS
+        return known or name in FENCES or name in BINOMIALS
 
     def _unary_power(self) -> Node:
         sign = self._sign()
@@ -143,7 +141,7 @@ class ExpressionParser(Cursor):
     def _degrees(self, node: Node) -> Node:
         if self.angles:
             return Product((node, Constant("pi"), Number(Fraction(1, 180))))
-        if self.peek().kind == "letter" and self.peek().text in "CF" and self._ends(1):
+        if self.peek().kind == "letter" and self.peek().text in "CF" and self.ends(1):
             self.index += 1
         return node
 
@@ -179,7 +177,7 @@ class ExpressionParser(Cursor):
             name += "'"
         if name in {"e", "i"}:
             return Constant(name)
-        if name[0] in _UNKNOWN_FUNCTIONS and self.peek().text == "(":
+        if name[0] in UNKNOWN_FUNCTIONS and self.peek().text == "(":
             return Call(f"?{name}", self._arguments())
         return Symbol(name)
 
@@ -190,29 +188,29 @@ class ExpressionParser(Cursor):
 
     def _words(self) -> Node:
         words = [self.next().text]
-        while self.peek().kind == "word" and self.peek().text not in {"and", "or"}:
+        while self.peek().kind == "word" and self.peek().text not in JOINERS:
             words.append(self.next().text)
-        if _NOT_UNITS.intersection(" ".join(words).split()) or not self._ends(0):
+        if NOT_UNITS.intersection(" ".join(words).split()) or not self.ends(0):
             raise Unreadable("prose")
         return Symbol(" ".join(words))
 
     def _command(self) -> Node:
         name = self.next().text
-        if name in _CONSTANTS:
-            return Constant(_CONSTANTS[name])
-        if name in _GREEK:
+        if name in CONSTANTS:
+            return Constant(CONSTANTS[name])
+        if name in GREEK:
             return Symbol(name + self._subscript())
-        if name in _FRACTIONS:
+        if name in FRACTIONS:
             numerator = self._argument()
             return Product((numerator, inverted(self._argument())))
-        if name in {"binom", "dbinom", "tbinom"}:
+        if name in BINOMIALS:
             top = self._argument()
             return Call("binom", (top, self._argument()))
         if name in FUNCTIONS:
             return self._function(name)
-        if name in _FENCES:
-            return self._fenced(*_FENCES[name])
-        if name in _DECORATED and self.accept("sign", "{"):
+        if name in FENCES:
+            return self._fenced(*FENCES[name])
+        if name in DECORATIONS and self.accept("sign", "{"):
             return Symbol(f"{name} {self.raw_group()}")
         if name in {"emptyset", "varnothing"}:
             return Symbol("emptyset")
@@ -241,11 +239,11 @@ class ExpressionParser(Cursor):
             return self._root()
         base = self._log_base() if name == "log" else None
         exponent = self._function_exponent()
-        if exponent == Number(Fraction(-1)) and name in _INVERSE:
-            name, exponent = _INVERSE[name], None
-        self.angles += name in _ANGLE_FUNCTIONS
+        if exponent == Number(Fraction(-1)) and name in INVERSE_FUNCTIONS:
+            name, exponent = INVERSE_FUNCTIONS[name], None
+        self.angles += name in ANGLE_FUNCTIONS
         arguments = self._arguments() if self.peek().text in {"(", "{"} else (self._open_argument(),)
-        self.angles -= name in _ANGLE_FUNCTIONS
+        self.angles -= name in ANGLE_FUNCTIONS
         call = Call(name, arguments if base is None else (*arguments, base))
         return call if exponent is None else Power(call, exponent)
 
@@ -284,37 +282,3 @@ class ExpressionParser(Cursor):
             while self._starts_factor() and self.peek().text not in FUNCTIONS - {"sqrt"}:
                 factors.append(self._power())
         return factors[0] if len(factors) == 1 else Product(tuple(factors))
-
-    def _unit_after(self, node: Node) -> Node:
-        """The value with the words behind it: a magnitude multiplies, percent counts, any other unit is dropped."""
-        words = self.peek().text
-        if words in _PERCENT:
-            self.index += 1
-            return Percent(node)
-        if words.split()[0] in _MAGNITUDES:
-            self.index += 1
-            node = Product((node, Number(Fraction(10 ** _MAGNITUDES[words.split()[0]]))))
-            if not self.peek().kind == "word" or self.peek().text in {"and", "or"}:
-                return node
-        self._unit()
-        return node
-
-    def _unit(self) -> None:
-        while self.peek().kind == "word" and self.peek().text not in {"and", "or"}:
-            if _NOT_UNITS.intersection(self.next().text.lower().split()):
-                raise Unreadable("prose after a value")
-        if self.accept("sign", "^"):
-            self._argument()
-        if self.accept("sign", "/") and self.peek().kind == "word":
-            return self._unit()
-        if not self._ends(0):
-            raise Unreadable("something follows a unit")
-
-    def _ends(self, ahead: int) -> bool:
-        token = self.peek(ahead)
-        return (
-            token.kind == "end"
-            or (token.kind == "sign" and token.text in _ENDS)
-            or (token.kind == "command" and (token.text in _ENDING_COMMANDS or token.text.startswith("end{")))
-            or (token.kind == "word" and token.text in {"and", "or"})
-        )

@@ -2,9 +2,9 @@
 
 Rules, in order. Only what follows the last `</think>` counts; inside the last `<answer>` where there is one. There: the
 last box, with the boxes joined to it; else the value after the last `####`; else what the last "answer is" states; else
-the whole of an `<answer>`; else the whole of a bare answer; else, flagged `unmarked_answer`, the only formula, number or
-choice of the last sentence. The last box wins over earlier ones: boxes joined to it, or a later statement of another
-value, are a hedge, which the caller decides since it takes a comparison.
+the whole of an `<answer>`; else the whole of a bare answer; else, flagged `unmarked_answer`, the only formula, number
+or choice of the last sentence. The last box wins over earlier ones. Boxes joined to it, or a later statement of another
+value, are a hedge: the caller decides that, since it takes a comparison.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ MAX_BARE = 400
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """`answers` are the final answers as they stand, more than one where several are offered; `rival` is a later one."""
+    """`answers` are the final answers as they stand, several where several are offered; `rival` is a later one."""
 
     answers: tuple[str, ...]
     method: str
@@ -61,7 +61,7 @@ def _marked(text: str, *, numeric: bool, choice: bool) -> Extraction | None:
         final = final_boxes(text, boxes)
         answers = tuple(dict.fromkeys(box.content.strip() for box in final))
         differ = any(box.content.strip() not in answers for box in boxes)
-        rival = _stated(text[final[-1].end :], numeric=numeric, choice=choice)
+        rival = statements.last_statement(text[final[-1].end :], plain=True)
         return Extraction(answers, "boxed", ("earlier_boxes_differ",) if differ else (), rival)
     hashes = statements.after_hashes(text)
     if hashes is not None:

@@ -16,12 +16,13 @@ from reward_server.math.extract import Extraction, extract
 from reward_server.math.nodes import Listing, Node, Percent, Relation
 
 MAX_ALTERNATIVES = 64
+MAX_FINAL_BOXES = 32
 MAX_GOLD_CHARACTERS = 100_000
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """`answer` is the extracted answer as written, None when there is none; `flags` name what a person may want to see."""
+    """`answer` is the extracted answer as written, None when there is none; `flags` are for people."""
 
     decision: Decision
     method: str
@@ -77,8 +78,20 @@ def _as_text(gold: object) -> str:
 def gold_text(text: str) -> str:
     """The answer inside a ground truth: of a worked solution its last boxes, after `####` of a GSM8K one, else all."""
     if boxes := boxes_in(text):
-        return ", ".join(dict.fromkeys(box.content.strip() for box in final_boxes(text, boxes)))
+        return _joined(tuple(dict.fromkeys(box.content.strip() for box in final_boxes(text, boxes))))
     return text.rpartition("####")[2].strip()
+
+
+def _joined(answers: tuple[str, ...]) -> str:
+    """One answer of several: the first where all are the same, else their list."""
+    return answers[0] if _all_same(answers) else ", ".join(answers)
+
+
+def _all_same(answers: tuple[str, ...]) -> bool:
+    if len(answers) > MAX_FINAL_BOXES:
+        return False
+    first = read(answers[0])
+    return all(compare(read(other), first)[0] is Decision.EQUAL for other in answers[1:])
 
 
 def _is_number(tree: Node | None) -> bool:
@@ -110,9 +123,8 @@ def judge(completion: str, gold: Gold) -> Verdict:
 
 def _judge_several(found: Extraction, gold: Gold) -> Verdict:
     """Several final boxes: one answer if all are the same, the parts of one if the gold is that list, else a hedge."""
-    first = read(found.answers[0])
-    if all(compare(read(other), first)[0] is Decision.EQUAL for other in found.answers[1:]):
-        return _verdict(first, found.answers[0], gold, found)
+    if _all_same(found.answers):
+        return _verdict(read(found.answers[0]), found.answers[0], gold, found)
     text = ", ".join(found.answers)
     verdict = _verdict(read(text), text, gold, found)
     if verdict.decision is Decision.EQUAL:
@@ -122,7 +134,7 @@ def _judge_several(found: Extraction, gold: Gold) -> Verdict:
 
 def _contradicts(answer: Answer, rival: Answer) -> bool:
     """Whether a later statement gives another value; only what both can be read as values counts."""
-    if answer.tree is None or rival.tree is None:
+    if answer.tree is None or rival.tree is None or rival.words:
         return False
     return compare(rival, answer)[0] is Decision.DIFFERENT
 

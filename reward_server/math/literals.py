@@ -5,9 +5,9 @@ from fractions import Fraction
 from reward_server.math.cursor import Cursor
 from reward_server.math.nodes import Based, Node, Number, Power, Product
 from reward_server.math.tokens import Token, Unreadable
+from reward_server.math.vocabulary import FRACTIONS, OVERLINES
 
 _MAX_EXPONENT = 300
-_OVERLINES = frozenset({"overline", "bar", "dot"})
 
 
 def number(cursor: Cursor) -> Node:
@@ -16,7 +16,7 @@ def number(cursor: Cursor) -> Node:
     text = token.text
     if text.isdigit() and len(text) <= 3 and cursor.thousands and text[0] != "0":
         text += _thousands(cursor)
-    if cursor.peek().text in _OVERLINES and "." in text and not cursor.peek().spaced:
+    if cursor.peek().text in OVERLINES and "." in text and not cursor.peek().spaced:
         return _repeating(cursor, text)
     if cursor.peek().text == "_":
         return _based(cursor, text)
@@ -59,7 +59,7 @@ def _repeating(cursor: Cursor, text: str) -> Number:
     cursor.next()
     cursor.expect("sign", "{")
     period = cursor.raw_group()
-    if not period.isdigit() or len(period) > 60:
+    if not _digits(period) or len(period) > 60:
         raise Unreadable("overline over something else than digits")
     places = len(text.partition(".")[2])
     return Number(Fraction(text) + Fraction(int(period), (10 ** len(period) - 1) * 10**places))
@@ -68,25 +68,26 @@ def _repeating(cursor: Cursor, text: str) -> Number:
 def _based(cursor: Cursor, text: str) -> Based:
     cursor.next()
     base = cursor.raw_group() if cursor.accept("sign", "{") else cursor.next().text
-    if not (text.isdigit() and base.isdigit() and len(base) <= 2 and 2 <= int(base) <= 36):
+    if not (_digits(base) and len(base) <= 2 and 2 <= int(base) <= 36):
         raise Unreadable("subscript of a number is not a base")
-    return Based(text.lstrip("0") or "0", int(base))
+    return Based(text, int(base))
 
 
 def _mixed_part(cursor: Cursor) -> Fraction | None:
-    """The fraction of a mixed number such as `1 1/2` or `1\\frac{1}{2}`; None, and nothing taken, where there is none."""
+    """The fraction of a mixed number such as `1 1/2`, `1\\frac{1}{2}`; None, and nothing taken, where there is none."""
     if cursor.peek().kind == "number":
         parts = [cursor.peek(step) for step in range(3)]
         if parts[0].spaced and parts[1].text == "/" and _whole(parts[0]) and _whole(parts[2]):
             return _proper(cursor, 3, int(parts[0].text), int(parts[2].text))
         return None
-    if cursor.peek().kind == "command" and cursor.peek().text in {"frac", "dfrac", "tfrac", "cfrac"}:
+    if cursor.peek().kind == "command" and cursor.peek().text in FRACTIONS:
         return _mixed_latex(cursor)
     return None
 
 
 def _mixed_latex(cursor: Cursor) -> Fraction | None:
-    step, values = 1, []
+    values: list[int] = []
+    step = 1
     while len(values) < 2:
         token = cursor.peek(step)
         if token.text == "{" and _whole(cursor.peek(step + 1)) and cursor.peek(step + 2).text == "}":
@@ -108,6 +109,10 @@ def _proper(cursor: Cursor, length: int, numerator: int, denominator: int) -> Fr
         return None
     cursor.index += length
     return Fraction(numerator, denominator)
+
+
+def _digits(text: str) -> bool:
+    return text.isascii() and text.isdigit()
 
 
 def _whole(token: Token) -> bool:

@@ -120,6 +120,8 @@ def negated(node: Node) -> Node:
     """The node with its sign changed; a literal stays a literal."""
     if isinstance(node, Number):
         return Number(-node.value, node.digits)
+    if isinstance(node, Based):
+        return Based(f"-{node.digits}", node.base)
     return Product((MINUS_ONE, node))
 
 

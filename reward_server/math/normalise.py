@@ -24,15 +24,14 @@ _DOUBLE_ESCAPED = re.compile(
     r"(?<!\\)\\\\(?=(?:left|right|[dtc]?frac|sqrt|text|mathrm|boxed|pi|cup|infty|begin|end|cdot|times|pm)(?![A-Za-z]))"
 )
 _SIZES = re.compile(
-    r"\\(?:left|right|[bB]igg?[lrm]?|displaystyle|textstyle|limits|nolimits|boxed|fbox|phantom)(?![A-Za-z])\s*\.?(?=\s*.)",
-    re.DOTALL,
+    r"\\(?:left|right)(?![A-Za-z])\s*\.?"
+    r"|\\(?:[bB]igg?[lrm]?|displaystyle|textstyle|limits|nolimits|boxed|fbox)(?![A-Za-z])"
 )
 _THOUSANDS = re.compile(r"(?<![0-9.])[0-9]{1,3}(?:(?:,\\!\s*|\{,\}\s*|\\,|\\;|\\ |~| )[0-9]{3})+(?![0-9])")
 _SEPARATOR = re.compile(r",\\!\s*|\{,\}\s*|\\,|\\;|\\ |~| ")
-_SPACING = re.compile(r"(?<!\\)\\(?:[,;:!> ]|(?:quad|qquad|enspace|thinspace|hspace\{[^{}]{0,20}\})(?![A-Za-z]))|~")
+_SPACING = re.compile(r"(?<!\\)\\(?:[,;:!> ]|quad|qquad|(?:enspace|thinspace)(?![A-Za-z])|hspace\{[^{}]{0,20}\})|~")
 _DELIMITERS = re.compile(r"(?<!\\)\\[\[\]()]|\\?\$")
 _ROW_GAP = re.compile(r"\\\\\[[^\[\]]{0,12}\]")
-_PLAIN_COMMAS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
 _WRAPPERS = re.compile(
     r"\\(?:text|textbf|textit|textrm|textsf|texttt|mathrm|mathbf|mathsf|mathit|emph|mbox|hbox|operatorname)\s*\{([^{}]*)\}"
 )
@@ -76,11 +75,6 @@ def unwrapped(text: str) -> str:
     while match := _WRAPPERS.fullmatch(text):
         text = _strip_end(match[1])
     return text
-
-
-def without_commas(text: str) -> str:
-    """The text as it is, or without its separators of thousands when it is one such number."""
-    return text.replace(",", "") if _PLAIN_COMMAS.fullmatch(text.lstrip("-").strip()) else text
 
 
 def text_key(cleaned: str) -> str:

@@ -14,6 +14,7 @@ import mpmath
 
 from reward_server.math.exact import NotExact, Undefined, fraction_of
 from reward_server.math.nodes import Call, Constant, Node, Number, Percent, Power, Product, Sum, Symbol
+from reward_server.math.vocabulary import ANGLE_FUNCTIONS, GROWING_FUNCTIONS
 
 MAX_MAGNITUDE = 20_000  # bits before the binary point
 MAX_ANGLE = 200  # bits of a trigonometric argument
@@ -64,8 +65,14 @@ class Evaluator:
 
     def close(self, left: Value, right: Value) -> bool:
         """Whether two values agree to the digits of this evaluator, relative to the larger."""
+        if not (self.context.isfinite(left) and self.context.isfinite(right)):
+            return False
         size = max(abs(left), abs(right))
-        return bool(abs(left - right) <= self.tolerance * size) or bool(size < self.tolerance)
+        return bool(abs(left - right) <= self.tolerance * size)
+
+    def is_huge(self, value: Value) -> bool:
+        """Whether a value is so large that a difference of one could hide behind its digits."""
+        return bool(value != 0 and self.context.mag(value) > 3 * self.digits)
 
     def is_real(self, value: Value) -> bool:
         return bool(abs(self.context.im(value)) <= self.tolerance * (1 + abs(value)))
@@ -102,6 +109,11 @@ class Evaluator:
             return -((-base) ** power) if root.numerator % 2 else (-base) ** power
         return base**power
 
+    def _finite(self, value: Value) -> Value:
+        if not self.context.isfinite(value):
+            raise Undefined
+        return value
+
     def _near_one(self, base: Value, power: Value) -> bool:
         return bool(abs(power * self.context.log(base)) < MAX_MAGNITUDE)
 
@@ -111,16 +123,16 @@ class Evaluator:
         rule = _RULES.get((name, len(values)))
         if rule is None:
             raise Unsupported
-        if name in _PERIODIC and values[0] != 0 and self.context.mag(values[0]) > MAX_ANGLE:
+        if name in ANGLE_FUNCTIONS and values[0] != 0 and self.context.mag(values[0]) > MAX_ANGLE:
             raise TooLarge
-        if name in _GROWING and abs(values[0]) > MAX_MAGNITUDE:
+        if name in GROWING_FUNCTIONS and abs(values[0]) > MAX_MAGNITUDE:
             raise TooLarge
         if name in {"factorial", "binom"} and any(abs(value) > MAX_GAMMA for value in values):
             raise TooLarge
         if name in _REAL_ONLY and not all(self.is_real(value) for value in values):
             raise Unsupported
         try:
-            return rule(self.context, *values)
+            return self._finite(rule(self.context, *values))
         except (ZeroDivisionError, ValueError) as error:
             raise Undefined from error
 
@@ -166,14 +178,15 @@ def _logarithm(context: Any, value: Value, base: Value) -> Value:
     return context.log(value) / context.log(base)
 
 
-_PERIODIC = frozenset("sin cos tan cot sec csc".split())
-_GROWING = frozenset("exp sinh cosh tanh".split())
-_REAL_ONLY = frozenset("floor ceil max min".split())
+_REAL_ONLY = frozenset({"floor", "ceil", "max", "min"})
 _RULES: dict[tuple[str, int], Callable[..., Value]] = {
-    **{(name, 1): lambda context, value, name=name: getattr(context, name)(value) for name in _PERIODIC | _GROWING},
+    **{
+        (name, 1): lambda context, value, name=name: getattr(context, name)(value)
+        for name in ANGLE_FUNCTIONS | GROWING_FUNCTIONS
+    },
     **{
         (f"arc{name}", 1): lambda context, value, name=name: getattr(context, f"a{name}")(value)
-        for name in ("sin", "cos", "tan", "cot", "sec", "csc")
+        for name in ANGLE_FUNCTIONS
     },
     ("ln", 1): lambda context, value: context.log(value),
     ("log", 1): lambda context, value: _logarithm(context, value, context.mpf(10)),

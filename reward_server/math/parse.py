@@ -12,13 +12,8 @@ ever taken for the whole. Grammar, from the outside in::
 from reward_server.math.expressions import ExpressionParser
 from reward_server.math.nodes import Bracket, Listing, Matrix, Node, Ratio, Relation, Union
 from reward_server.math.tokens import Unreadable, tokenise
+from reward_server.math.vocabulary import MATRICES, RELATIONS
 
-_RELATIONS = {
-    "=": "=", "==": "=", "<": "<", ">": ">", "<=": "≤", ">=": "≥", "!=": "≠", "lt": "<", "gt": ">", "le": "≤", "ge": "≥",
-    "leq": "≤", "geq": "≥", "leqslant": "≤", "geqslant": "≥", "leqq": "≤", "geqq": "≥", "ne": "≠", "neq": "≠",
-    "approx": "≈", "in": "∈",
-}  # fmt: skip
-_MATRICES = frozenset({"matrix", "pmatrix", "bmatrix", "Bmatrix", "smallmatrix", "array"})
 _CLOSERS = {"(": ")]", "[": "])"}
 
 
@@ -61,8 +56,8 @@ class Parser(ExpressionParser):
     def item(self) -> Node:
         """A value, or a chain of relations between values."""
         sides, signs = [self._ratio()], []
-        while (token := self.peek()).kind in {"sign", "command"} and token.text in _RELATIONS:
-            signs.append(_RELATIONS[token.text])
+        while (token := self.peek()).kind in {"sign", "command"} and token.text in RELATIONS:
+            signs.append(RELATIONS[token.text])
             self.index += 1
             sides.append(self._ratio())
         return Relation(tuple(sides), tuple(signs)) if signs else sides[0]
@@ -106,7 +101,7 @@ class Parser(ExpressionParser):
 
     def matrix(self, name: str) -> Node:
         """The rows between `\\begin{name}` and `\\end{name}`."""
-        if name not in _MATRICES:
+        if name not in MATRICES:
             raise Unreadable(f"environment {name}")
         if name == "array" and self.accept("sign", "{"):
             self.raw_group()

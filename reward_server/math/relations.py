@@ -188,5 +188,3 @@ def _ratios(judge: Evaluator, first: Node, second: Node) -> Iterator[Value]:
             yield top / bottom
         except (TooLarge, Unsupported, Undefined, ZeroDivisionError, OverflowError, ValueError):
             continue
-
-

@@ -5,6 +5,8 @@ Every search is over a bounded tail of the text.
 
 import re
 
+from reward_server.math.vocabulary import NUMBER_WORDS
+
 TAIL = 3_000
 
 _STATEMENT = re.compile(
@@ -14,11 +16,18 @@ _STATEMENT = re.compile(
     r"|^A:\s*",
     re.IGNORECASE | re.MULTILINE,
 )
+_PLAIN_STATEMENT = re.compile(r"\banswer(?:\s+is\s*:?|\s*[:：])\s*|答案(?:是|为|：|:)+\s*", re.IGNORECASE)
 _HASHES = re.compile(r"####\s*:?\s*(?=[-+$€£\\.]{0,4}[0-9]|\\?\$|\\boxed|\\[dt]?frac)([^\n]{1,400})")
 _DISPLAY = re.compile(r"\s*(?:\$\$(.{1,1500}?)\$\$|\\\[(.{1,1500}?)\\\])", re.DOTALL)
-_SENTENCE_END = re.compile(r"\.(?=\s+[A-Z<\"]|\s*$)|。|\n|<\||[!?](?=\s)")
+_SENTENCE_END = re.compile(r"\.(?=\s+(?!(?:Or|Alternatively|Maybe|Perhaps)\b)[A-Z<\"]|\s*$)|。|\n|<\||[!?](?=\s)")
+_BETWEEN = re.compile(r"(?:(?<=[.。])|(?<=\.\$\$)|(?<=\.\$)|(?<=\.\\\]))\s+(?=[A-Z\"$\\])")
 _MATHS = re.compile(r"\$\$(.{1,1000}?)\$\$|\$([^$\n]{1,1000}?)\$|\\\((.{1,1000}?)\\\)|\\\[(.{1,1000}?)\\\]", re.DOTALL)
-_NUMBER = re.compile(r"(?<![\w.,/^\\])[-−]?[$€£]?[0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?(?:/[0-9]+)?%?(?![\w/^]|\.[0-9]|,[0-9])")
+_NUMBER = re.compile(
+    r"(?<![\w.,/^\\])[-−]?[$€£]?[0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?(?:/[0-9]+)?%?(?![\w/^]|\.[0-9]|,[0-9])"
+)
+_DIGITS = re.compile(r"[0-9][0-9.,]*")
+_NUMBER_WORDS = {word: value for value, word in enumerate(NUMBER_WORDS, start=2)}
+_NUMBER_WORD = re.compile(rf"\b(?:{'|'.join(_NUMBER_WORDS)})\b", re.IGNORECASE)
 _CJK = re.compile(r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]+")
 _LETTER_IN_BRACKETS = re.compile(r"\(([A-J])\)")
 _PROSE_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
@@ -35,11 +44,11 @@ def after_hashes(text: str) -> str | None:
     return None
 
 
-def last_statement(text: str) -> str | None:
-    """What the last sentence that names an answer says it is."""
+def last_statement(text: str, *, plain: bool = False) -> str | None:
+    """What the last sentence that names an answer says it is; `plain` admits "the answer is" and "answer:" only."""
     tail = text[-TAIL:]
     last = None
-    for match in _STATEMENT.finditer(tail):
+    for match in (_PLAIN_STATEMENT if plain else _STATEMENT).finditer(tail):
         last = match
     if last is None:
         return None
@@ -55,7 +64,7 @@ def last_sentence(text: str) -> str:
     """The last sentence that holds anything."""
     lines = [line for line in text[-TAIL:].splitlines() if line.strip(" $*`_.\\[]")]
     line = lines[-1].strip() if lines else ""
-    parts = [part for part in re.split(r"(?<=[.。])\s+(?=[A-Z\"$\\])", line) if part.strip()]
+    parts = [part for part in _BETWEEN.split(line) if part.strip()]
     return parts[-1].strip() if parts else ""
 
 
@@ -65,8 +74,12 @@ def maths_in(sentence: str) -> list[str]:
 
 
 def numbers_in(sentence: str) -> list[str]:
-    """The plain numbers of a sentence."""
-    return [match[0] for match in _NUMBER.finditer(_CJK.sub(" ", sentence[:TAIL]))]
+    """The numbers of a sentence, in digits or in words; digits that are part of something else count as they stand."""
+    plain = _CJK.sub(" ", sentence[:TAIL])
+    numbers = [match[0] for match in _NUMBER.finditer(plain)]
+    rest = _DIGITS.findall(_NUMBER.sub(" ", plain))
+    words = [str(_NUMBER_WORDS[match[0].lower()]) for match in _NUMBER_WORD.finditer(plain)]
+    return numbers + rest + words
 
 
 def letters_in(sentence: str) -> list[str]:

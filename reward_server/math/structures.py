@@ -1,6 +1,7 @@
 """When two trees are the same answer: structures part by part, expressions by value."""
 
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 
 from reward_server.math.nodes import (
     Based,
@@ -8,6 +9,7 @@ from reward_server.math.nodes import (
     Listing,
     Matrix,
     Node,
+    Number,
     Ratio,
     Relation,
     Symbol,
@@ -40,6 +42,8 @@ def same(left: Node, right: Node) -> bool | None:
             return _ordered(first, second)
         case Based(), Based():
             return left == right
+        case (Based(digits), Number() as number) | (Number() as number, Based(digits)):
+            return Fraction(digits) == number.value
     if isinstance(left, _STRUCTURES) or isinstance(right, _STRUCTURES):
         return False
     return same_value(left, right)
@@ -75,7 +79,7 @@ def _both_relations(left: Relation, right: Relation) -> bool | None:
 
 def _same_listings(left: Node, right: Node) -> bool | None:
     if isinstance(left, Listing) and isinstance(right, Listing):
-        return _unordered(left.items, right.items)
+        return _unordered(_distinct(left), _distinct(right))
     listing, other = (left, right) if isinstance(left, Listing) else (right, left)
     if not isinstance(listing, Listing):
         return False
@@ -84,6 +88,12 @@ def _same_listings(left: Node, right: Node) -> bool | None:
     if len(listing.items) == 1:
         return same(listing.items[0], other)
     return not listing.items and other == Symbol("emptyset")
+
+
+def _distinct(listing: Listing) -> Sequence[Node]:
+    """The items, without repetitions where they cannot count: in a set in braces, and among tuples."""
+    solutions = all(isinstance(item, Bracket) for item in listing.items)
+    return tuple(dict.fromkeys(listing.items)) if listing.braces or solutions else listing.items
 
 
 def _same_brackets(left: Bracket, right: Bracket) -> bool | None:

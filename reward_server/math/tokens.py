@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from reward_server.math.vocabulary import FUNCTIONS, JOINERS, LONG_UNITS, PLAIN_NAMES, SHORT_UNITS, TEXT_COMMANDS
+
 MAX_CHARACTERS = 12_000
 MAX_TOKENS = 4_000
 MAX_DIGITS = 2_000
@@ -21,20 +23,6 @@ class Token:
     spaced: bool
 
 
-FUNCTIONS = frozenset(
-    ["sin", "cos", "tan", "cot", "sec", "csc", "arcsin", "arccos", "arctan", "arccot", "arcsec", "arccsc", "sinh", "cosh", "tanh", "ln", "lg", "log", "exp", "sqrt", "abs", "max", "min", "gcd", "lcm", "floor", "ceil", "det"]
-)
-_NAMES = FUNCTIONS | {"pi", "infty", "infinity", "binom", "theta", "alpha", "beta"}
-_TEXT_COMMANDS = frozenset(
-    ["text", "textbf", "textit", "textrm", "textsf", "texttt", "mathrm", "mathbf", "mathsf", "mathit", "emph", "mbox", "hbox", "operatorname"]
-)
-_SHORT_UNITS = frozenset(
-    ["cm", "mm", "km", "m2", "kg", "mg", "ml", "ft", "in", "yd", "mi", "lb", "lbs", "oz", "hr", "hrs", "min", "mins", "sec", "secs", "ms", "mph", "kmh", "kph", "km/h", "rpm", "cc", "cL", "dL", "mL", "Hz", "kHz", "kW", "kJ", "pm", "am", "day", "men", "man", "cup", "egg", "pie", "cat", "dog", "hen", "cow", "bag", "box", "can", "car", "bus", "way", "kid", "boy", "egg", "gum", "pen", "USD", "AUD", "EUR", "GBP"]
-)
-_LONG_UNITS = frozenset(
-    ["percent", "percentage", "pct", "dollars", "dollar", "cents", "cent", "euros", "pounds", "degrees", "degree", "radians", "meters", "metres", "miles", "feet", "inches", "yards", "hours", "minutes", "seconds", "days", "weeks", "months", "years", "people", "students", "units", "points", "times", "ways", "liters", "litres", "grams"]
-)
-_JOINERS = frozenset({"and", "or"})
 _LETTERS = re.compile(r"[A-Za-z]{2,}")
 _PIECE = re.compile(
     r"(?P<space>\s+)"
@@ -62,7 +50,7 @@ def tokenise(text: str) -> list[Token]:
             continue
         if match.lastgroup == "letters":
             _add_letters(tokens, match[0], spaced)
-        elif match.lastgroup == "command" and match[0][1:] in _TEXT_COMMANDS:
+        elif match.lastgroup == "command" and match[0][1:] in TEXT_COMMANDS:
             content, position = _group(text, position)
             _add_words(tokens, content, spaced)
         else:
@@ -98,7 +86,7 @@ def _add_words(tokens: list[Token], content: str, spaced: bool) -> None:
     if not words:
         if content.strip(" ~\t\n") in {",", ";"}:
             tokens.append(Token("sign", ",", spaced))
-    elif words in _JOINERS:
+    elif words in JOINERS:
         tokens.append(Token("word", words, True))
     elif _LETTERS.search(words) is None and not (_after_value(tokens) and _is_unit_sign(words)):
         tokens.extend(tokenise(words)[:-1])
@@ -120,9 +108,9 @@ def _after_value(tokens: list[Token]) -> bool:
 
 def _add_letters(tokens: list[Token], letters: str, spaced: bool) -> None:
     """Tokens of a bare run of letters: a known name, prose, a unit after a value, or a product of variables."""
-    if letters in _NAMES:
+    if letters in PLAIN_NAMES:
         tokens.append(Token("command", letters, spaced))
-    elif letters in _JOINERS or _is_prose(tokens, letters, spaced):
+    elif letters in JOINERS or _is_prose(tokens, letters, spaced):
         tokens.append(Token("word", letters, spaced))
     elif len(letters) <= 6 or _after_subscript(tokens):
         tokens.extend(Token("letter", letter, spaced and index == 0) for index, letter in enumerate(letters))
@@ -131,9 +119,9 @@ def _add_letters(tokens: list[Token], letters: str, spaced: bool) -> None:
 
 
 def _is_prose(tokens: list[Token], letters: str, spaced: bool) -> bool:
-    if tokens and tokens[-1].kind == "word" and tokens[-1].text not in _JOINERS and spaced:
+    if tokens and tokens[-1].kind == "word" and tokens[-1].text not in JOINERS and spaced:
         return len(letters) > 1
-    known = letters in _SHORT_UNITS or letters in _LONG_UNITS
+    known = letters in SHORT_UNITS or letters in LONG_UNITS
     return (_after_value(tokens) and known) or (len(letters) >= 4 and (spaced or not tokens))
 
 

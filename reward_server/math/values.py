@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from reward_server.math.exact import PRIMES, NotExact, Undefined, fraction_of, residue_of
-from reward_server.math.nodes import Constant, Node, Number, Percent, Product, Sum, children, symbols
+from reward_server.math.nodes import Call, Constant, Node, Number, Percent, Product, Sum, children, symbols
 from reward_server.math.numeric import POINTS, Evaluator, TooLarge, Unsupported, Value, evaluator
 
 FLOAT_DIGITS = 15  # a decimal this long is the print-out of a binary float
@@ -15,13 +15,15 @@ ROUNDED_DIGITS = 6  # significant digits from which a decimal may stand for a va
 _WORKING_DIGITS = 40
 _CONFIRMING_DIGITS = 110
 
+MAX_EFFORT = 6_000
+
 _CANNOT = (NotExact, Undefined, TooLarge, Unsupported)
 
 
 def same_value(left: Node, right: Node) -> bool | None:
     """Whether two expressions are equal for all values of their variables."""
     if left == right:
-        return None if _is_undefined(left) else True
+        return None if is_undefined(left) else True
     signs = infinity_sign(left), infinity_sign(right)
     if signs != (None, None):
         return signs[0] == signs[1]
@@ -62,7 +64,7 @@ def infinity_sign(node: Node) -> int | None:
     return None
 
 
-def _is_undefined(node: Node) -> bool:
+def is_undefined(node: Node) -> bool:
     """Whether a constant divides by zero or mixes infinities: then it equals nothing, itself included."""
     if _holds_infinity(node):
         return infinity_sign(node) is None
@@ -83,11 +85,17 @@ def _percent_readings(left: Node, right: Node) -> list[tuple[Node, Node]] | None
     """`10%` read as 0.1 and as 10 where only one side is a percentage."""
     if isinstance(left, Percent) and isinstance(right, Percent):
         return [(left.inner, right.inner)]
-    if isinstance(left, Percent) and not isinstance(right, Percent):
-        return [(left.inner, right), (Product((left.inner, Number(Fraction(1, 100)))), right)]
+    if isinstance(left, Percent):
+        return [(left.inner, right), (_hundredth(left.inner), right)]
     if isinstance(right, Percent):
-        return [(left, right.inner), (left, Product((right.inner, Number(Fraction(1, 100)))))]
+        return [(left, right.inner), (left, _hundredth(right.inner))]
     return None
+
+
+def _hundredth(node: Node) -> Node:
+    if isinstance(node, Number):
+        return Number(node.value / 100, node.digits)
+    return Product((node, Number(Fraction(1, 100))))
 
 
 def _decide(left: Node, right: Node) -> bool | None:
@@ -143,29 +151,56 @@ def _last_place(value: Fraction, digits: int) -> Value:
     return context.mpf(10) ** (exponent - digits + 1)
 
 
+def _effort(node: Node) -> int:
+    """What one evaluation costs, in arithmetic operations; a function call counts as ten."""
+    return (10 if isinstance(node, Call) else 1) + sum(_effort(child) for child in children(node))
+
+
 def _same_numerically(left: Node, right: Node) -> bool | None:
-    constant = not any(symbols(Sum((left, right))))
-    agreed = _agree(evaluator(_WORKING_DIGITS), left, right, 1 if constant else POINTS)
-    if agreed and constant:
-        return _agree(evaluator(_CONFIRMING_DIGITS), left, right, 1)
-    return agreed
-
-
-def _agree(judge: Evaluator, left: Node, right: Node, points: int) -> bool | None:
-    """Whether the values agree at every point where the first is real, or at every point where it never is."""
-    pairs = list(_pairs(judge, left, right, points))
-    real = [pair for pair in pairs if judge.is_real(pair[0])]
-    chosen = real if len(real) > 1 else pairs
-    if len(chosen) < min(points, 2):
+    """Agreement at 40 digits at every usable point, confirmed at 110 digits at the first two of them."""
+    if _effort(left) + _effort(right) > MAX_EFFORT:
         return None
-    return all(judge.close(*pair) for pair in chosen)
+    constant = not any(symbols(Sum((left, right))))
+    judge = evaluator(_WORKING_DIGITS)
+    points = list(_usable(judge, left, right, 1 if constant else POINTS))
+    if len(points) < (1 if constant else 2):
+        return None
+    return all_true(_agree(judge, left, right, point, confirm=place < 2) for place, point in enumerate(points))
 
 
-def _pairs(judge: Evaluator, left: Node, right: Node, points: int) -> Iterator[tuple[Value, Value]]:
-    for point in range(points):
-        try:
-            yield judge.value(left, point), judge.value(right, point)
-        except _CANNOT:
-            continue
-        except (ZeroDivisionError, OverflowError, ValueError):  # mpmath: a pole, or a number beyond its formats
-            continue
+def _usable(judge: Evaluator, left: Node, right: Node, points: int) -> list[int]:
+    """The points where the first side is real, or every point with values where it hardly ever is."""
+    values = {point: pair for point in range(points) if (pair := _pair(judge, left, right, point)) is not None}
+    real = [point for point, pair in values.items() if judge.is_real(pair[0])]
+    return real if len(real) > 1 else list(values)
+
+
+def _pair(judge: Evaluator, left: Node, right: Node, point: int) -> tuple[Value, Value] | None:
+    """The two values at a point; None where one of them has none."""
+    try:
+        return judge.value(left, point), judge.value(right, point)
+    except _CANNOT:
+        return None
+    except (ZeroDivisionError, OverflowError, ValueError):  # mpmath: a pole, or a number beyond its formats
+        return None
+
+
+def _agree(judge: Evaluator, left: Node, right: Node, point: int, *, confirm: bool) -> bool | None:
+    rough = _pair(judge, left, right, point)
+    if rough is None:
+        return None
+    tiny = max(abs(rough[0]), abs(rough[1])) < judge.tolerance
+    if not tiny and not (judge.close(*rough) and confirm):
+        return judge.close(*rough)
+    fine_judge = evaluator(_CONFIRMING_DIGITS)
+    fine = _pair(fine_judge, left, right, point)
+    if fine is None:
+        return None
+    if tiny and _vanish(judge, rough, fine):
+        return True
+    return fine_judge.close(*fine) and (None if fine_judge.is_huge(fine[0]) else True)
+
+
+def _vanish(judge: Evaluator, rough: tuple[Value, Value], fine: tuple[Value, Value]) -> bool:
+    """Whether both values shrink with the precision, as rounding errors of zero do and small numbers do not."""
+    return all(bool(abs(after) <= abs(before) * judge.tolerance) for before, after in zip(rough, fine, strict=True))

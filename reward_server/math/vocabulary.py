@@ -1,0 +1,61 @@
+"""The words that answers are made of: functions, constants, units, words of magnitude, and words that are no unit."""
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+ANGLE_FUNCTIONS = _words("sin cos tan cot sec csc")
+INVERSE_FUNCTIONS = {name: f"arc{name}" for name in ANGLE_FUNCTIONS}
+GROWING_FUNCTIONS = _words("exp sinh cosh tanh")
+FUNCTIONS = (
+    ANGLE_FUNCTIONS
+    | GROWING_FUNCTIONS
+    | frozenset(INVERSE_FUNCTIONS.values())
+    | _words("ln lg log sqrt abs max min gcd lcm floor ceil det")
+)
+UNKNOWN_FUNCTIONS = _words("f g h F G H")
+CONSTANTS = {"pi": "pi", "infty": "inf", "infinity": "inf"}
+GREEK = _words(
+    "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi rho sigma tau upsilon"
+    " phi varphi chi psi omega Gamma Delta Theta Lambda Xi Sigma Phi Psi Omega ell"
+)
+PLAIN_NAMES = FUNCTIONS | frozenset(CONSTANTS) | _words("binom theta alpha beta")
+DECORATIONS = _words(
+    "mathbb mathcal mathfrak overline bar vec hat widehat overrightarrow tilde boldsymbol bm",
+)
+OVERLINES = _words("overline bar dot")
+FRACTIONS = _words("frac dfrac tfrac cfrac")
+BINOMIALS = _words("binom dbinom tbinom")
+FENCES = {"lfloor": ("rfloor", "floor"), "lceil": ("rceil", "ceil"), "lvert": ("rvert", "abs")}
+MATRICES = _words("matrix pmatrix bmatrix Bmatrix smallmatrix array")
+TEXT_COMMANDS = _words(
+    "text textbf textit textrm textsf texttt mathrm mathbf mathsf mathit emph mbox hbox operatorname"
+)
+
+JOINERS = _words("and or")
+PERCENT = _words("percent percentage pct")
+MAGNITUDES = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12}
+NUMBER_WORDS = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+SHORT_UNITS = _words(
+    "cm mm km kg mg ml ft in yd mi lb lbs oz hr hrs min mins sec secs ms mph kmh kph rpm cc cL dL mL Hz kHz kW kJ pm am"
+    " day men man cup egg pie cat dog hen cow bag box can car bus way kid boy gum pen USD AUD EUR GBP"
+)
+LONG_UNITS = PERCENT | _words(
+    "dollars dollar cents cent euros pounds degrees degree radians meters metres miles feet inches yards hours minutes"
+    " seconds days weeks months years people students units points times ways liters litres grams"
+)
+NOT_UNITS = _words("if when where for otherwise such that but not is are no none with unless except")
+
+RELATIONS = {
+    **dict.fromkeys(("=", "=="), "="),
+    **dict.fromkeys(("<", "lt"), "<"),
+    **dict.fromkeys((">", "gt"), ">"),
+    **dict.fromkeys(("<=", "le", "leq", "leqslant", "leqq"), "≤"),
+    **dict.fromkeys((">=", "ge", "geq", "geqslant", "geqq"), "≥"),
+    **dict.fromkeys(("!=", "ne", "neq"), "≠"),
+    "approx": "≈",
+    "in": "∈",
+}
+ENDING_SIGNS = _words(", ; ) ] } & : = == < > <= >= !=")
+ENDING_COMMANDS = (frozenset(RELATIONS) - ENDING_SIGNS) | _words("} \\ cup")
