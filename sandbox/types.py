@@ -23,7 +23,7 @@ class Program:
     mode: Mode = Mode.SCRIPT
     language: str = "python"
     stdin: bytes = b""
-    channel: bytes = b""  # CALLS without a partner: the requests, see sandbox.calls
+    channel: bytes = b""  # CALLS without a partner: the requests, see sandbox.calls; not used otherwise
     files: Mapping[str, bytes] = field(default_factory=dict)
 
 
@@ -51,7 +51,8 @@ class RunStatus(StrEnum):
     MEMORY_LIMIT = "memory_limit"
     OUTPUT_LIMIT = "output_limit"
     DISK_LIMIT = "disk_limit"
-    SECURITY_VIOLATION = "security_violation"  # a layer killed it
+    SECURITY_VIOLATION = "security_violation"  # a layer killed it, or it held more processes than allowed
+    STOPPED = "stopped"  # we ended it because its partner had ended or broken a limit
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class ExecutionResult:
     signal: int | None  # None unless status is SIGNALED
     stdout: bytes  # at most Limits.output_bytes, as are stderr and channel
     stderr: bytes
-    channel: bytes  # what it wrote to its channel; empty when a partner read it
+    channel: bytes  # CALLS: its replies, empty when a partner read them; TESTS: its report, see sandbox.suite
     cpu_seconds: float  # user and system time of the whole tree
     wall_seconds: float
     peak_memory_bytes: int  # of the whole tree, as sampled

@@ -1,0 +1,126 @@
+"""The command: `sandbox check` says what this host gives, `sandbox run FILE` runs a program."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from sandbox.config import Level, SandboxConfig
+from sandbox.errors import SandboxError, SandboxFloorError
+from sandbox.preflight import Report
+from sandbox.runner import Sandbox
+from sandbox.types import ExecutionResult, Limits, Program, RunStatus
+
+_BROKE_LIMIT = 124  # as timeout(1) does
+_OURS_FAILED = 125
+_SIGNAL_BASE = 128  # as shells do
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(argv)
+    try:
+        status: int = options.command(options)
+    except SandboxFloorError as error:
+        print(f"sandbox: {error}", file=sys.stderr)
+        return 1
+    except (SandboxError, OSError) as error:
+        print(f"sandbox: {error}", file=sys.stderr)
+        return _OURS_FAILED
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="sandbox", description="Runs programs that nobody trusts.")
+    parser.add_argument("--floor", type=Level, default=Level.BASE, choices=list(Level), help="weakest isolation level")
+    parser.add_argument("--python", help="interpreter for the programs")
+    commands = parser.add_subparsers(required=True)
+    check = commands.add_parser("check", help="say what protection this host gives; 1 if it is below the floor")
+    check.add_argument("--json", action="store_true", help="for machines")
+    check.set_defaults(command=_check)
+    run = commands.add_parser("run", help="run one Python program; its exit code, 124 for a broken limit")
+    run.add_argument("file", type=Path)
+    run.add_argument("--stdin", type=Path, help="file that becomes its standard input")
+    run.add_argument("--json", action="store_true", help="print the whole result as JSON")
+    for name, value in asdict(Limits()).items():
+        run.add_argument(
+            f"--{name.replace('_', '-')}", type=type(value), default=value, help=f"limit, {value} if not given"
+        )
+    run.set_defaults(command=_run)
+    return parser
+
+
+def _check(options: argparse.Namespace) -> int:
+    # allow_unsafe: to say what is missing, the sandbox must open; nothing but the self-test runs in it
+    with Sandbox(replace(_config(options), allow_unsafe=True)) as sandbox:
+        report = sandbox.report
+    if report is None:
+        raise SandboxError("the self-test did not run")
+    enough = report.level.rank >= options.floor.rank
+    print(json.dumps(asdict(report), indent=2) if options.json else _describe(report, options.floor))
+    return 0 if enough else 1
+
+
+def _describe(report: Report, floor: Level) -> str:
+    width = max(map(len, report.tests))
+    lines = [
+        f"isolation level  {report.level}  (floor: {floor})",
+        f"Landlock         {f'ABI {report.landlock_abi}' if report.landlock_abi else 'none'}",
+        f"seccomp          {'yes' if report.seccomp else 'none'}",
+        f"own uids         {'yes' if report.own_uids else 'no: programs share the uid of the server'}",
+        f"Python           {report.python} ({report.python_version})",
+        "",
+        *(f"{name:{width}}  {text}" for name, text in report.tests.items()),
+    ]
+    if report.level.rank < floor.rank:
+        lines += ["", report.refusal(floor)]
+    return "\n".join(lines)
+
+
+def _run(options: argparse.Namespace) -> int:
+    limits = Limits(**{name: getattr(options, name) for name in asdict(Limits())})
+    stdin = options.stdin.read_bytes() if options.stdin else b""
+    source = options.file.read_text(encoding="utf-8")
+    with Sandbox(_config(options)) as sandbox:
+        result = sandbox.run(Program(source, stdin=stdin), limits)
+    if options.json:
+        print(json.dumps(_as_json(result), indent=2))
+        return 0
+    sys.stdout.buffer.write(result.stdout)
+    sys.stdout.flush()
+    sys.stderr.buffer.write(result.stderr)
+    print(_summary(result), file=sys.stderr)
+    return _exit_status(result)
+
+
+def _config(options: argparse.Namespace) -> SandboxConfig:
+    return SandboxConfig(slots=1, floor=options.floor, python=options.python)
+
+
+def _summary(result: ExecutionResult) -> str:
+    end = {RunStatus.EXITED: f" {result.exit_code}", RunStatus.SIGNALED: f" {result.signal}"}.get(result.status, "")
+    return (
+        f"sandbox: {result.status}{end}, {result.cpu_seconds:.3f} s CPU, {result.wall_seconds:.3f} s, "
+        f"{result.peak_memory_bytes / 2**20:.1f} MiB, isolation {result.isolation}"
+    )
+
+
+def _exit_status(result: ExecutionResult) -> int:
+    if result.status is RunStatus.EXITED:
+        return result.exit_code or 0
+    return _SIGNAL_BASE + (result.signal or 0) if result.status is RunStatus.SIGNALED else _BROKE_LIMIT
+
+
+def _as_json(result: ExecutionResult) -> dict[str, Any]:
+    return {
+        name: value.decode(errors="replace") if isinstance(value, bytes) else value
+        for name, value in asdict(result).items()
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,133 @@
+"""The lines on the channel of a program in mode CALLS: one JSON object a line, values packed as in plain.py.
+
+Requests, each with an `id` of its own:
+    {"id": 1, "op": "call", "entry": "f" or "Class.method", "args": [...], "kwargs": {...}}
+    {"id": 2, "op": "get", "entry": "NAME"}       what the name stands for
+    {"id": 3, "op": "names"}                      all public names
+Replies, one for each request, in order, with the request's `id` and one of:
+    {"value": ..., "changed": [[position or keyword, value], ...]}   `changed`: mutable arguments that differ
+    {"error": {"type": "KeyError", "base": "KeyError", "args": [...], "message": "..."}}   base: nearest standard class
+    {"unsupported": "why", "truth": true}      the result has no encoding; `truth` is its bool()
+    {"callable": true}   {"exception": "ValueError"}   {"module": "math"}      answers to "get" where it is not a value
+
+A program can write what it likes to its channel. A reply that is malformed or out of turn breaks the channel for good; a
+well-formed one states a value, which is then judged like any other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from sandbox import plain
+from sandbox.errors import PlainError
+
+
+class ReplyKind(StrEnum):
+    VALUE = "value"
+    ERROR = "error"
+    UNSUPPORTED = "unsupported"
+    CALLABLE = "callable"
+    EXCEPTION = "exception"
+    MODULE = "module"
+    BROKEN = "broken"  # no valid reply came; never on the wire
+
+
+@dataclass(frozen=True)
+class Call:
+    entry: str
+    args: Sequence[Any] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Reply:
+    kind: ReplyKind
+    value: Any = None  # VALUE; UNSUPPORTED: whether it is true
+    error: str = ""  # ERROR: the exception's class; EXCEPTION, MODULE: a name
+    base: str = ""  # ERROR: the nearest standard class
+    args: tuple[Any, ...] = ()  # ERROR: the exception's arguments, where they are plain
+    message: str = ""  # ERROR, UNSUPPORTED, BROKEN
+    changed: tuple[tuple[int | str, Any], ...] = ()
+
+
+def call_line(number: int, call: Call) -> bytes:
+    """A request to call. Raises UnsupportedValueError for arguments that are not plain."""
+    args = [plain.pack(value) for value in call.args]
+    kwargs = {name: plain.pack(value) for name, value in call.kwargs.items()}
+    return line({"id": number, "op": "call", "entry": call.entry, "args": args, "kwargs": kwargs})
+
+
+def requests(calls: Sequence[Call]) -> bytes:
+    """`Program.channel` for a run without a partner; the calls get the ids 1, 2, 3 ..."""
+    return b"".join(call_line(number, call) for number, call in enumerate(calls, 1))
+
+
+def read_replies(channel: bytes, count: int) -> tuple[Reply, ...]:
+    """`ExecutionResult.channel` of such a run as exactly `count` replies; BROKEN from where no valid one came."""
+    replies: list[Reply] = []
+    for number, text in enumerate(channel.split(b"\n")[:-1][:count], 1):
+        try:
+            replies.append(parse_reply(text, number))
+        except PlainError as error:
+            replies.append(Reply(ReplyKind.BROKEN, message=str(error)))
+            break
+    missing = Reply(ReplyKind.BROKEN, message="the program ended or was ended before it replied")
+    return (*replies, *[missing] * (count - len(replies)))
+
+
+def line(message: Mapping[str, Any]) -> bytes:
+    return json.dumps(message, separators=(",", ":")).encode() + b"\n"
+
+
+def parse_reply(text: bytes, number: int) -> Reply:
+    """The reply to request `number`. Raises PlainError."""
+    message = plain.parse_json(text)
+    if not isinstance(message, dict) or type(message.get("id")) is not int or message["id"] != number:
+        raise PlainError(f"expected the reply to request {number}")
+    kinds = [kind for kind in ReplyKind if kind in message]
+    if len(kinds) != 1:
+        raise PlainError("expected a reply of one kind")
+    return _read(kinds[0], message[kinds[0]], message)
+
+
+def _read(kind: ReplyKind, body: Any, message: dict[str, Any]) -> Reply:
+    if kind is ReplyKind.VALUE:
+        return Reply(kind, plain.unpack(body), changed=_changed(message.get("changed", [])))
+    if kind is ReplyKind.ERROR:
+        return _error(body)
+    if kind is ReplyKind.UNSUPPORTED:
+        return Reply(kind, value=message.get("truth") is not False, message=_string(body))
+    if kind is ReplyKind.CALLABLE:
+        return Reply(kind)
+    if kind in (ReplyKind.EXCEPTION, ReplyKind.MODULE):
+        return Reply(kind, error=_string(body))
+    raise PlainError(f"unexpected reply {kind}")
+
+
+def _error(body: Any) -> Reply:
+    if not isinstance(body, dict) or not isinstance(body.get("args"), list):
+        raise PlainError("malformed error reply")
+    args = tuple(plain.unpack(value) for value in body["args"])
+    names = [_string(body.get(name)) for name in ("type", "base", "message")]
+    return Reply(ReplyKind.ERROR, error=names[0], base=names[1], message=names[2], args=args)
+
+
+def _changed(body: Any) -> tuple[tuple[int | str, Any], ...]:
+    if not isinstance(body, list):
+        raise PlainError("malformed list of changed arguments")
+    changed = []
+    for pair in body:
+        if not isinstance(pair, list) or len(pair) != 2 or type(pair[0]) not in (int, str):
+            raise PlainError("malformed changed argument")
+        changed.append((pair[0], plain.unpack(pair[1])))
+    return tuple(changed)
+
+
+def _string(value: Any) -> str:
+    if not isinstance(value, str):
+        raise PlainError(f"expected a text, got {type(value).__name__}")
+    return value

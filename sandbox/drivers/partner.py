@@ -1,0 +1,197 @@
+"""The solution as test code sees it: names, functions and exceptions that stand for those of another process."""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import sys
+import threading
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sandbox import calls, frames, plain
+from sandbox.calls import Call, Reply, ReplyKind
+from sandbox.errors import PlainError, UnsupportedValueError
+
+_REPLIES_FD: Final = 3
+_REQUESTS_FD: Final = 4
+# Raised by a solution, these would end a loop of the test code as if it had gone through.
+_NOT_RERAISED: Final = (StopIteration, StopAsyncIteration)
+
+
+class CandidateError(Exception):
+    """An exception of the solution that has no standard class of its own."""
+
+
+class Untransferable(Exception):
+    """Something that is not plain would have had to cross. `cause` as in suite.Cause."""
+
+    def __init__(self, cause: str, message: str) -> None:
+        super().__init__(message)
+        self.cause = cause
+
+
+class PartnerGone(Exception):
+    """The solution's process has ended or talks nonsense."""
+
+
+class Candidate:
+    """A function, class or method of the solution. Calling it calls there; its result is a plain value."""
+
+    def __init__(self, partner: Partner, entry: str) -> None:
+        self.__partner = partner
+        self.__entry = entry
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.__partner.call(Call(self.__entry, args, kwargs))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self.__partner.get(f"{self.__entry}.{name}")
+
+    def __repr__(self) -> str:
+        return f"<{self.__entry} of the solution>"
+
+
+class Opaque:
+    """A result of the solution that is not plain. It is true or false and an object; any other use cannot cross."""
+
+    def __init__(self, partner: Partner, why: str, truth: bool) -> None:
+        self.__refuse = lambda: partner.cannot_cross("result", why)
+        self.__truth = truth
+
+    def __bool__(self) -> bool:
+        return self.__truth
+
+    def __getattr__(self, name: str) -> Any:
+        raise self.__refuse()
+
+
+def _refuse(self: Opaque, *_: Any) -> Any:
+    raise self._Opaque__refuse()  # type: ignore[attr-defined]
+
+
+for _name in (
+    "eq ne lt le gt ge hash len iter next reversed getitem setitem delitem contains call str repr format int float "
+    "complex index abs neg pos invert round enter add radd sub rsub mul rmul matmul rmatmul truediv rtruediv floordiv "
+    "rfloordiv mod rmod divmod rdivmod pow rpow lshift rlshift rshift rrshift and rand or ror xor rxor"
+).split():
+    setattr(Opaque, f"__{_name}__", _refuse)
+setattr(Opaque, "__class__", property(_refuse))  # noqa: B010 - isinstance asks for it
+
+
+class Partner:
+    def __init__(self) -> None:
+        self.broken: str | None = None  # why the partner cannot be asked any more
+        self.untransferable: Untransferable | None = None  # the first one since the tester last cleared it
+        self._replies = open(_REPLIES_FD, "rb", closefd=False)  # noqa: SIM115
+        self._lock = threading.Lock()
+        self._number = 0
+        self._exceptions: dict[str, type[Exception]] = {}
+
+    def candidate(self, entry: str) -> Candidate:
+        return Candidate(self, entry)
+
+    def call(self, call: Call) -> Any:
+        try:
+            reply = self._ask(lambda number: calls.call_line(number, call))
+        except UnsupportedValueError as error:
+            raise self.cannot_cross("argument", str(error)) from None
+        if reply.kind is ReplyKind.VALUE:
+            for key, value in reply.changed:
+                _change(call, key, value)
+            return reply.value
+        if reply.kind is ReplyKind.UNSUPPORTED:
+            return Opaque(self, reply.message, reply.value)
+        raise self._exception(reply)
+
+    def get(self, entry: str) -> Any:
+        """What a name of the solution stands for: a value, or something that can be called, raised or imported."""
+        reply = self._ask(lambda number: calls.line({"id": number, "op": "get", "entry": entry}))
+        if reply.kind is ReplyKind.VALUE:
+            return reply.value
+        if reply.kind is ReplyKind.CALLABLE:
+            return self.candidate(entry)
+        if reply.kind is ReplyKind.EXCEPTION:
+            return self._exception_class(entry, reply.error)
+        if reply.kind is ReplyKind.MODULE and reply.error == entry and entry in sys.stdlib_module_names:
+            return importlib.import_module(entry)  # the solution's import serves the test code too, as in one process
+        if reply.kind is ReplyKind.ERROR:
+            raise self._exception(reply)
+        raise self.cannot_cross("attribute", f"{entry}: {reply.message or reply.error}")
+
+    def names(self) -> list[str]:
+        reply = self._ask(lambda number: calls.line({"id": number, "op": "names"}))
+        if not isinstance(reply.value, list) or not all(isinstance(name, str) for name in reply.value):
+            raise self._gone("it does not tell its names")
+        return reply.value
+
+    def _ask(self, request: Any) -> Reply:
+        if self.broken is not None:
+            raise PartnerGone(self.broken)
+        with self._lock:
+            text = request(self._number + 1)
+            self._number += 1
+            try:
+                frames.write(_REQUESTS_FD, text)
+                answer = self._replies.readline(plain.TEXT_LIMIT_BYTES + 1)
+                if not answer.endswith(b"\n"):
+                    raise self._gone("it ended before it replied")
+                return calls.parse_reply(answer, self._number)
+            except BrokenPipeError:
+                raise self._gone("it ended before it was asked") from None
+            except PlainError as error:
+                raise self._gone(str(error)) from None
+
+    def _gone(self, why: str) -> PartnerGone:
+        self.broken = why
+        return PartnerGone(why)
+
+    def cannot_cross(self, cause: str, message: str) -> Untransferable:
+        error = Untransferable(cause, message)
+        self.untransferable = self.untransferable or error
+        return error
+
+    def _exception(self, reply: Reply) -> Exception:
+        """The solution's exception as one of this process."""
+        kind = self._exceptions.get(reply.error) or _standard(reply.error)
+        if kind is None or issubclass(kind, _NOT_RERAISED):
+            kind = self._exception_class(reply.error, reply.base)
+        try:
+            return kind(*reply.args)
+        except Exception:
+            return CandidateError(reply.message)
+
+    def _exception_class(self, name: str, base_name: str) -> type[Exception]:
+        """A class that stands for an exception class of the solution, below the same standard class."""
+        if name not in self._exceptions:
+            base = _standard(base_name)
+            only_ours = base is None or base is Exception or issubclass(base, _NOT_RERAISED)
+            bases: Sequence[type] = (CandidateError,) if only_ours or base is None else (CandidateError, base)
+            self._exceptions[name] = type(name if name.isidentifier() else "CandidateError", tuple(bases), {})
+        return self._exceptions[name]
+
+
+def _standard(name: str) -> type[Exception] | None:
+    kind = getattr(builtins, name, None)
+    return kind if isinstance(kind, type) and issubclass(kind, Exception) else None
+
+
+def _change(call: Call, key: int | str, value: Any) -> None:
+    """Do to the caller's own argument what the solution did to its copy."""
+    try:
+        argument = call.args[key] if isinstance(key, int) else call.kwargs[key]
+    except (IndexError, KeyError):
+        return
+    if type(argument) is not type(value):
+        return
+    if isinstance(argument, list | bytearray):
+        argument[:] = value
+    elif isinstance(argument, dict | set):
+        argument.clear()
+        argument.update(value)
+    elif isinstance(argument, deque):
+        argument.clear()
+        argument.extend(value)

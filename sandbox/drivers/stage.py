@@ -1,0 +1,48 @@
+"""What the drivers share: a process that looks to its program as if Python had just started on it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import types
+from contextlib import suppress
+from typing import NoReturn
+
+
+def prepare(module_name: str, file_name: str, source: str) -> types.ModuleType:
+    """Fresh streams, a sys.path that starts at the work folder, and an empty module for the source in `file_name`."""
+    sys.stdin = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
+    sys.stdout = open(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+    for name in ("stdin", "stdout", "stderr"):
+        setattr(sys, f"__{name}__", getattr(sys, name))
+    folder = os.getcwd()
+    path = os.path.join(folder, file_name)
+    with suppress(OSError), open(path, "x", encoding="utf-8", errors="replace") as file:
+        file.write(source)  # for tracebacks, inspect and programs that start themselves again
+    sys.path.insert(0, folder)
+    for name in [name for name in sys.modules if name == "sandbox" or name.startswith("sandbox.")]:
+        del sys.modules[name]  # a program may have a module of that name
+    module = types.ModuleType(module_name)
+    module.__file__ = file_name
+    sys.modules[module_name] = module
+    return module
+
+
+def leave(code: int) -> NoReturn:
+    """End the process at once, with what was printed flushed."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            stream.flush()
+    os._exit(code & 0xFF)
+
+
+def show(error: BaseException, driver_file: str) -> None:
+    """Print the traceback, without the frames of the driver, the way an uncaught exception is printed."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename == driver_file:
+        trace = trace.tb_next
+    try:
+        sys.excepthook(type(error), error, trace)
+    except BaseException:
+        sys.__excepthook__(type(error), error, trace)

@@ -1,0 +1,132 @@
+"""Mode TESTS: runs test code whose unknown names are functions of the partner program, called over the channel.
+
+The test code, and so every expected value in it, is in this process only. What comes from the partner is plain values
+of exact standard types, so no class of the solution ever takes part in a comparison.
+"""
+
+from __future__ import annotations
+
+import builtins
+import json
+import sys
+import types
+import unittest
+from typing import Any, Final, NoReturn
+
+from sandbox import frames
+from sandbox.drivers import stage
+from sandbox.drivers.partner import Partner, Untransferable
+from sandbox.suite import MESSAGE_CHARACTERS, Case, CaseResult, CaseStatus, Cause
+
+_REPORT_FD: Final = 5
+_FILE: Final = "tests.py"
+
+
+class Namespace(dict[str, Any]):
+    """Globals of the test code: what it does not define itself is asked of the solution."""
+
+    def __init__(self, partner: Partner) -> None:
+        super().__init__(__name__="tests", __builtins__=builtins)
+        self._partner = partner
+
+    def __missing__(self, name: str) -> Any:
+        if hasattr(builtins, name) or name.startswith("__"):
+            raise KeyError(name)
+        return self._partner.get(name)
+
+
+class SolutionModule(types.ModuleType):
+    """What `import solution` gives in test code."""
+
+    def __init__(self, partner: Partner) -> None:
+        super().__init__("solution")
+        self._partner = partner
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "__all__":
+            return self._partner.names()
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self._partner.get(name)
+
+
+def run(source: str) -> NoReturn:
+    stage.prepare("tests", _FILE, "")
+    suite = json.loads(source)
+    partner = Partner()
+    sys.modules["solution"] = SolutionModule(partner)
+    namespace = Namespace(partner)
+    broken = _attempt(partner, lambda: _execute(suite["prelude"], namespace))
+    for number, case in enumerate(suite["cases"]):
+        failed = broken.status is not CaseStatus.PASSED
+        result = broken if failed else _attempt(partner, lambda case=case: _run_case(Case(**case), namespace, partner))
+        _report(number, result)
+    stage.leave(0)
+
+
+def _report(number: int, result: CaseResult) -> None:
+    message = {
+        "case": number,
+        "status": result.status,
+        "error": result.error,
+        "message": result.message[:MESSAGE_CHARACTERS],
+        "cause": result.cause,
+    }
+    frames.write(_REPORT_FD, json.dumps(message).encode() + b"\n")
+
+
+def _attempt(partner: Partner, action: Any) -> CaseResult:
+    """How an action ended. What could not cross and a partner that is gone count even if the code swallowed them."""
+    partner.untransferable = None
+    result = CaseResult(CaseStatus.PASSED)
+    try:
+        action()
+    except AssertionError as error:
+        result = CaseResult(CaseStatus.FAILED, "AssertionError", _text(error))
+    except BaseException as error:
+        result = CaseResult(CaseStatus.ERROR, type(error).__name__, _text(error))
+    if partner.untransferable is not None:
+        return _untransferable(partner.untransferable)
+    if partner.broken is not None:
+        return CaseResult(CaseStatus.ERROR, "PartnerGone", partner.broken)
+    return result
+
+
+def _untransferable(what: Untransferable) -> CaseResult:
+    return CaseResult(CaseStatus.UNTRANSFERABLE, "Untransferable", str(what), Cause(what.cause))
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return ""
+
+
+def _execute(code: str, namespace: Namespace) -> None:
+    exec(compile(code, _FILE, "exec", dont_inherit=True), namespace)  # noqa: S102
+
+
+def _run_case(case: Case, namespace: Namespace, partner: Partner) -> None:
+    candidate = None
+    if case.entry is not None:
+        candidate = partner.candidate(case.entry)
+        namespace.pop("check", None)  # an earlier case's
+        if case.entry.isidentifier():
+            namespace[case.entry] = candidate
+    before = dict(namespace)
+    _execute(case.code, namespace)
+    if candidate is not None and "check" in namespace and namespace["check"] is not candidate:
+        namespace["check"](candidate)
+    if case.collect:
+        _run_collected([value for name, value in namespace.items() if before.get(name) is not value])
+
+
+def _run_collected(defined: list[Any]) -> None:
+    """Run the unittest classes and test functions among what a case has defined. The first failure raises."""
+    for value in defined:
+        if isinstance(value, type) and issubclass(value, unittest.TestCase):
+            for test in unittest.defaultTestLoader.loadTestsFromTestCase(value):
+                test.debug()
+        elif isinstance(value, types.FunctionType) and value.__name__.startswith("test"):
+            value()

@@ -1,0 +1,80 @@
+"""What every program of one slot stands on: made once in the slot's zygote, used for each run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sandbox.layers import landlock, rlimits, seccomp
+from sandbox.types import Limits
+
+SPARE_DESCRIPTORS: Final = 16  # descriptors below are kept free for the programs' own
+DESCRIPTOR_CEILING: Final = 1_024  # no process of ours opens as many
+_SYSTEM_PATHS: Final = (
+    "/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/bin", "/bin", "/usr/share/zoneinfo", "/etc/ld.so.cache",
+)  # fmt: skip
+_READABLE_DEVICES: Final = ("/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+
+
+@dataclass(frozen=True)
+class SlotSettings:
+    """What the server tells a zygote when it starts it. Crosses as JSON in argv, so it holds no secrets."""
+
+    work_root: str
+    uids: tuple[int, int] | None  # for a program and its tester; None: they keep the zygote's
+    slots: int
+    poll_seconds: float
+    partner_grace_seconds: float
+    cleanup_seconds: float
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> SlotSettings:
+        uids = values.pop("uids")
+        return cls(uids=None if uids is None else (uids[0], uids[1]), **values)
+
+
+@dataclass(frozen=True)
+class Ground:
+    settings: SlotSettings
+    landlock_abi: int  # 0: this kernel has none
+    rules: tuple[landlock.Rule, ...]
+    filter: seccomp.Filter | None  # None: it could not be made here
+    running_tasks: int  # of this uid when the zygote started
+
+    @classmethod
+    def prepare(cls, settings: SlotSettings) -> Ground:
+        toolchain = [*_SYSTEM_PATHS, os.path.join(sys.base_prefix, "lib"), os.path.join(sys.base_prefix, "bin")]
+        rules = [
+            *landlock.open_rules(dict.fromkeys(map(os.path.realpath, toolchain)), landlock.READ),
+            *landlock.open_rules(_READABLE_DEVICES, landlock.READ_FILE),
+            *landlock.open_rules(["/dev/null"], landlock.READ_FILE | landlock.WRITE_FILE),
+        ]
+        try:
+            own_filter = seccomp.Filter(own_uid=settings.uids is not None)
+        except OSError:
+            own_filter = None
+        tasks = 0 if settings.uids else _tasks_of(os.getuid())
+        return cls(settings, landlock.abi_version(), tuple(rules), own_filter, tasks)
+
+    def uid(self, side: int) -> int | None:
+        return self.settings.uids[side] if self.settings.uids else None
+
+    def process_limit(self, limits: Limits) -> int:
+        """RLIMIT_NPROC: exact where the side has a uid of its own, otherwise only an outer wall."""
+        if self.settings.uids:
+            return limits.processes
+        return rlimits.shared_uid_processes(self.running_tasks, self.settings.slots, limits)
+
+
+def _tasks_of(uid: int) -> int:
+    """Threads of all processes of a uid, which is what RLIMIT_NPROC counts."""
+    count = 0
+    for name in os.listdir("/proc"):
+        try:
+            if name.isdecimal() and os.stat(f"/proc/{name}").st_uid == uid:
+                count += len(os.listdir(f"/proc/{name}/task"))
+        except OSError:
+            continue  # it ended meanwhile
+    return count

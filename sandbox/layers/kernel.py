@@ -1,0 +1,34 @@
+"""System calls that Python has no name for. Nothing here decides anything."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from typing import Any, Final
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.syscall.restype = ctypes.c_long
+
+PR_SET_PDEATHSIG: Final = 1
+PR_SET_DUMPABLE: Final = 4
+PR_SET_CHILD_SUBREAPER: Final = 36
+PR_SET_NO_NEW_PRIVS: Final = 38
+
+
+def _checked(result: int, what: str) -> int:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+    return result
+
+
+def syscall(number: int, *arguments: Any) -> int:
+    """The result of a raw system call. Integers are passed as longs, ctypes objects as they are."""
+    passed = [ctypes.c_long(value) if isinstance(value, int) else value for value in arguments]
+    result: int = _libc.syscall(ctypes.c_long(number), *passed)
+    return _checked(result, f"system call {number}")
+
+
+def prctl(option: int, value: int) -> None:
+    zeros = [ctypes.c_ulong(0)] * 3
+    _checked(_libc.prctl(ctypes.c_int(option), ctypes.c_ulong(value), *zeros), f"prctl {option}")

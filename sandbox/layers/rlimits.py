@@ -1,0 +1,42 @@
+"""Limits that the kernel keeps for each process. Those of a whole tree are kept by watching: see watch.py."""
+
+from __future__ import annotations
+
+import math
+import resource
+from typing import Final
+
+from sandbox.types import Limits
+
+_DATA_MARGIN_BYTES: Final = 64 << 20  # the watcher, which counts what is really used, shall be the first to act
+_STACK_BYTES: Final = 64 << 20  # for deep recursion in C; more would make every thread of an exec'd program as large
+_SHARED_UID_SLACK: Final = 256  # threads the server itself may add while programs of its uid run
+
+
+def apply(limits: Limits, processes: int | None) -> None:
+    """Lower this process's limits for good. `processes`: how many its uid may have, None for no such limit."""
+    cpu_seconds = math.ceil(limits.cpu_seconds) + 1  # the watcher is exact, this is its backstop
+    _set(resource.RLIMIT_CPU, cpu_seconds, cpu_seconds + 1)
+    _set(resource.RLIMIT_FSIZE, limits.file_bytes)
+    _set(resource.RLIMIT_NOFILE, limits.open_files)
+    _set(resource.RLIMIT_CORE, 0)
+    _set(resource.RLIMIT_DATA, limits.memory_bytes + _DATA_MARGIN_BYTES)
+    _set(resource.RLIMIT_STACK, _STACK_BYTES)
+    _set(resource.RLIMIT_MSGQUEUE, 0)
+    _set(resource.RLIMIT_MEMLOCK, 0)
+    if processes is not None:
+        _set(resource.RLIMIT_NPROC, processes)
+
+
+def shared_uid_processes(running: int, slots: int, limits: Limits) -> int:
+    """RLIMIT_NPROC where the uid is the server's own: it counts the server's threads and all slots too."""
+    return running + 2 * slots * limits.processes + _SHARED_UID_SLACK
+
+
+def _set(kind: int, soft: int, hard: int | None = None) -> None:
+    """Set a limit, or the highest one below it that this process may still set."""
+    _, ceiling = resource.getrlimit(kind)
+    wanted = soft if hard is None else hard
+    if ceiling != resource.RLIM_INFINITY:
+        soft, wanted = min(soft, ceiling), min(wanted, ceiling)
+    resource.setrlimit(kind, (soft, wanted))

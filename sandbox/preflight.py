@@ -1,0 +1,161 @@
+"""The start-up self-test: a program with real canaries tries to get out, the real way, and the host tells what it saw.
+
+The level is what was shown to hold, never what the kernel's version promises.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from sandbox.config import Level
+from sandbox.layers.landlock import SIGNAL_SCOPE_ABI
+from sandbox.slot import ENVIRONMENT
+from sandbox.types import ExecutionResult, Limits, Program, RunStatus
+
+_LIMITS: Final = Limits(cpu_seconds=2, wall_seconds=5, processes=8)
+_CAP_CHOWN, _CAP_SETGID, _CAP_SETUID, _CAP_KILL = 0, 6, 7, 5
+_PROBES: Final = (Path(__file__).parent / "probes.py").read_text(encoding="utf-8")
+_ADVICE: Final = {
+    "landlock": "a kernel of 5.13 or later with landlock among its LSMs (kernel parameter lsm=...)",
+    "seccomp": "a kernel with CONFIG_SECCOMP_FILTER on x86_64 or aarch64",
+    "signal_scope": "a kernel of 6.12 or later (Landlock ABI 6), or root with CAP_SETUID, CAP_SETGID and CAP_KILL",
+    "not_root": "an ordinary user, or root with CAP_SETUID, CAP_SETGID, CAP_CHOWN and CAP_KILL",
+}
+
+Run = Callable[[Program, Limits], ExecutionResult]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What this host gives. `tests`: name → "pass", or "fail: " and what happened."""
+
+    level: Level
+    landlock_abi: int  # 0: none
+    seccomp: bool
+    own_uids: bool  # each side of each slot runs as a user of its own
+    python: str  # the interpreter that was chosen for the programs
+    python_version: str
+    tests: dict[str, str] = field(default_factory=dict)
+
+    def refusal(self, floor: Level) -> str:
+        """Why a sandbox with this floor does not open, and what to do."""
+        failed = [f"{name} ({text})" for name, text in self.tests.items() if text != "pass"]
+        advice = [text for name, text in _ADVICE.items() if self.tests.get(name, "pass") != "pass"]
+        if not failed and floor is Level.UID:
+            advice = [_ADVICE["not_root"]]
+        return (
+            f"this host gives isolation level {self.level}, the configured floor is {floor}. "
+            f"Failed: {', '.join(failed) or 'nothing'}. Needed: {'; '.join(advice) or 'see docs/sandbox.md'}. "
+            f"To run unprotected all the same, set allow_unsafe"
+        )
+
+
+@cache
+def can_separate_uids() -> bool:
+    """Whether this process may give programs users of their own: root with the capabilities for it."""
+    needed = 1 << _CAP_CHOWN | 1 << _CAP_SETGID | 1 << _CAP_SETUID | 1 << _CAP_KILL
+    return os.geteuid() == 0 and _effective_capabilities() & needed == needed
+
+
+def _effective_capabilities() -> int:
+    for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
+        if line.startswith("CapEff:"):
+            return int(line.split()[1], 16)
+    return 0
+
+
+def examine(run: Run, facts: dict[str, Any], own_uids: bool) -> Report:
+    """Run the canaries through `run`, whose zygote has said `facts`."""
+    tests = {
+        "landlock": _verdict(facts["landlock_abi"] > 0, "the kernel has none"),
+        "seccomp": _verdict(facts["seccomp"], "no filter for this machine"),
+        "signal_scope": _verdict(own_uids or facts["landlock_abi"] >= SIGNAL_SCOPE_ABI, "programs could signal us"),
+        "not_root": _verdict(own_uids or os.geteuid() != 0, "programs would run as root"),
+        **_attacks(run),
+        **_limits(run),
+    }
+    held = all(text == "pass" for text in tests.values())
+    level = Level.NONE if not held else Level.UID if own_uids else Level.BASE
+    return Report(
+        level, facts["landlock_abi"], facts["seccomp"], own_uids, facts["python"], facts["python_version"], tests
+    )
+
+
+def _verdict(holds: bool, otherwise: str) -> str:
+    return "pass" if holds else f"fail: {otherwise}"
+
+
+def _attacks(run: Run) -> dict[str, str]:
+    """One program that tries everything: what it got, and what arrived on this side."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="assay-canary-")))
+        folder.chmod(0o777)  # what stops the program must be the sandbox, not the canaries' own permissions
+        secret = folder / "secret"
+        secret.write_text("canary")
+        unix_path, abstract = str(folder / "socket"), f"\0assay-canary-{os.getpid()}-{id(stack)}"
+        tcp = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        listeners = {
+            "tcp": tcp,
+            "unix_socket": stack.enter_context(_unix_listener(unix_path)),
+            "abstract_socket": stack.enter_context(_unix_listener(abstract)),
+        }
+        arguments = (
+            str(folder / "written"),
+            str(secret),
+            tcp.getsockname()[1],
+            unix_path,
+            abstract,
+            sorted(ENVIRONMENT),
+        )
+        told = _told(run(Program(f"{_PROBES}\nattack(*{arguments!r})\n"), _LIMITS))
+        reached = {name: "fail: a connection arrived" for name, one in listeners.items() if _was_reached(one)}
+        written = {"write_outside": "fail: the file is there"} if (folder / "written").exists() else {}
+        return {**told, **reached, **written}
+
+
+def _unix_listener(address: str) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(address)
+    listener.listen()
+    return listener
+
+
+def _was_reached(listener: socket.socket) -> bool:
+    listener.setblocking(False)
+    try:
+        listener.accept()[0].close()
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _told(result: ExecutionResult) -> dict[str, str]:
+    """What the attacking program reports. One that reports nothing has not shown that anything holds."""
+    try:
+        answers = json.loads(result.stdout)
+    except ValueError:
+        return {"attacks": f"fail: {result.status}, {(result.stderr or result.stdout)[-200:]!r}"}
+    return {str(name): str(text) for name, text in answers.items()}
+
+
+def _limits(run: Run) -> dict[str, str]:
+    """Programs that leave something running or want too much."""
+    forks = run(Program(f"{_PROBES}\nfork_past_limit({_LIMITS.processes})\n"), _LIMITS)
+    daemon = run(Program(f"{_PROBES}\nleave_daemon()\n"), _LIMITS)
+    memory = run(Program("print(len(bytearray(400 << 20)))"), replace(_LIMITS, memory_bytes=64 << 20))
+    bounded = forks.status is RunStatus.SECURITY_VIOLATION or b"bounded" in forks.stdout
+    left = daemon.stdout.strip().decode()
+    return {
+        "fork_past_limit": _verdict(bounded, f"{forks.status}, {forks.stderr[-200:]!r}"),
+        "outlive": _verdict(left.isdecimal() and not os.path.exists(f"/proc/{left}"), f"process {left} was left"),
+        "memory": _verdict(memory.stdout == b"", "400 MiB were given where 64 were allowed"),
+    }

@@ -1,0 +1,152 @@
+"""One of the one or two programs of a run, as the supervisor sees it: its process, its pipes, what it used, its end."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Final, NoReturn
+
+from sandbox import folder, frames, launch
+from sandbox.ground import Ground
+from sandbox.pipes import Drain, Feed
+from sandbox.tree import Exit
+from sandbox.types import Limits, Mode, RunStatus
+
+_SETUP_SECONDS: Final = 10.0
+_OUTPUTS: Final = ("stdout", "stderr", "channel")
+_BY_SIGNAL: Final[dict[int, RunStatus]] = {
+    signal.SIGSYS: RunStatus.SECURITY_VIOLATION,
+    signal.SIGXCPU: RunStatus.CPU_LIMIT,
+    signal.SIGXFSZ: RunStatus.DISK_LIMIT,
+}
+
+
+class SetupFault(Exception):
+    """A program could not be started, by no fault of its own. Becomes a SandboxCrashedError in the server."""
+
+
+@dataclass
+class Side:
+    index: int
+    mode: Mode
+    limits: Limits
+    folder: str
+    pid: int = 0
+    pidfd: int = -1
+    setup_fd: int = -1
+    feeds: list[Feed] = field(default_factory=list)
+    drains: dict[str, Drain] = field(default_factory=dict)
+    started_at: float = 0.0
+    ended_at: float = 0.0
+    wait_status: int | None = None  # None while the program's first process lives
+    broken: RunStatus | None = None  # the first limit it broke
+    stopped: bool = False  # it was still alive when we ended the run
+    reaped_cpu_seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    peak_memory_bytes: int = 0
+    input_fds: dict[str, int] = field(default_factory=dict)
+
+    def fork(self, ground: Ground, channel: tuple[int, int] | None) -> None:
+        """Start the process. `channel`: the pipe ends to its partner, None for pipes to us."""
+        theirs = [self._input("stdin"), self._output("stdout"), self._output("stderr")]
+        if channel is not None:
+            theirs += channel
+        elif self.mode is not Mode.SCRIPT:
+            theirs += [self._input("channel"), self._output("channel")]
+        if self.mode is Mode.TESTS:
+            theirs.append(self._output("channel"))
+        ours, setup = socket.socketpair()
+        self.setup_fd = ours.detach()
+        self.pid = os.fork()
+        if self.pid == 0:
+            self._become(ground, theirs, setup.fileno())
+        self.pidfd = os.pidfd_open(self.pid)
+        setup.close()
+        for fd in theirs:
+            os.close(fd)
+
+    def _become(self, ground: Ground, theirs: list[int], setup_fd: int) -> NoReturn:
+        launch.become_program(ground, self.index, self.mode, self.limits, self.folder, theirs, setup_fd)
+
+    def _input(self, name: str) -> int:
+        theirs, ours = os.pipe()
+        self.input_fds[name] = ours
+        return theirs
+
+    def _output(self, name: str) -> int:
+        ours, theirs = os.pipe()
+        self.drains[name] = Drain(ours, self.limits.output_bytes)
+        return theirs
+
+    def send_program(self, program: bytes, stdin: bytes, channel: bytes) -> None:
+        """Hand the program its source; what is for its pipes waits until it reads them."""
+        with suppress(BrokenPipeError, ConnectionResetError):  # await_ready says why
+            frames.write(self.setup_fd, program)
+        inputs = {"stdin": stdin, "channel": channel}
+        for name, fd in self.input_fds.items():
+            self.feeds.append(Feed(fd, memoryview(inputs[name])))
+
+    def await_ready(self) -> None:
+        """Wait until the program starts; its clock runs from here. Raises SetupFault."""
+        waiter = select.poll()
+        waiter.register(self.setup_fd, select.POLLIN)
+        answer = os.read(self.setup_fd, 4096) if waiter.poll(_SETUP_SECONDS * 1000) else b"it did not start in time"
+        os.close(self.setup_fd)
+        if answer != launch.READY:
+            raise SetupFault(answer.decode(errors="replace") or "the process ended while it was set up")
+        self.started_at = time.monotonic()
+
+    def record(self, one: Exit) -> None:
+        """Note the end of a process of this side's tree."""
+        pid, status, cpu_seconds, peak_bytes = one
+        self.reaped_cpu_seconds += cpu_seconds
+        self.cpu_seconds = max(self.cpu_seconds, self.reaped_cpu_seconds)
+        if pid == self.pid:
+            self.wait_status = status
+            self.ended_at = time.monotonic()
+            self.peak_memory_bytes = max(self.peak_memory_bytes, peak_bytes)
+
+    def breaks(self, status: RunStatus) -> None:
+        self.broken = self.broken or status
+
+    def finish(self) -> None:
+        """Empty the pipes and check what only shows at the end. Its processes are gone."""
+        for drain in self.drains.values():
+            drain.pump_out()
+        if any(drain.over for drain in self.drains.values()):
+            self.breaks(RunStatus.OUTPUT_LIMIT)
+        if self.cpu_seconds > self.limits.cpu_seconds:
+            self.breaks(RunStatus.CPU_LIMIT)
+        if self.peak_memory_bytes > self.limits.memory_bytes:
+            self.breaks(RunStatus.MEMORY_LIMIT)
+        folder.remove(self.folder)
+
+    def result(self) -> tuple[dict[str, Any], list[bytes]]:
+        """Header and blobs for the server."""
+        status, exit_code, signal_number = self._end()
+        header = {
+            "status": status,
+            "exit_code": exit_code,
+            "signal": signal_number,
+            "cpu_seconds": self.cpu_seconds,
+            "wall_seconds": (self.ended_at or time.monotonic()) - self.started_at,
+            "peak_memory_bytes": self.peak_memory_bytes,
+        }
+        outputs = [bytes(self.drains[name].data) if name in self.drains else b"" for name in _OUTPUTS]
+        return header, outputs
+
+    def _end(self) -> tuple[RunStatus, int | None, int | None]:
+        if self.broken is not None:
+            return self.broken, None, None
+        if self.stopped or self.wait_status is None:
+            return RunStatus.STOPPED, None, None
+        code = os.waitstatus_to_exitcode(self.wait_status)
+        if code >= 0:
+            return RunStatus.EXITED, code, None
+        known = _BY_SIGNAL.get(-code)
+        return (known, None, None) if known else (RunStatus.SIGNALED, None, -code)

@@ -1,0 +1,176 @@
+"""The server's side of one slot: starts its zygote, replaces it when it dies, and exchanges runs with it."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import socket
+import subprocess
+import threading
+import time
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from sandbox import frames
+from sandbox.config import SandboxConfig
+from sandbox.errors import SandboxCancelledError, SandboxClosedError, SandboxCrashedError
+from sandbox.ground import SlotSettings
+
+ENVIRONMENT: Final = {  # all that a program finds in its environment, besides its own HOME, TMPDIR and PWD
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "LANG": "C.UTF-8",
+    "TZ": "UTC",
+    "HOME": "/",
+    "TMPDIR": "/",
+    "PWD": "/",
+}
+_BOOT: Final = (
+    "import sys; sys.path.insert(0, sys.argv.pop(2)); from sandbox.zygote import main; sys.path.pop(0); main()"
+)
+_CANCEL_LOOK_SECONDS: Final = 0.05
+_STOP_SECONDS: Final = 5.0
+_MARGIN_SECONDS: Final = 30.0  # beyond a run's own limits: then a supervisor is taken for stuck
+
+
+class Slot:
+    """Not thread-safe except for `close`: the pool gives a slot to one thread at a time."""
+
+    def __init__(self, config: SandboxConfig, index: int, python: str, root: str, uids: tuple[int, int] | None) -> None:
+        self._config = config
+        self._python = python
+        self._settings = SlotSettings(
+            work_root=os.path.join(root, f"slot-{index}"),
+            uids=uids,
+            slots=config.slots,
+            poll_seconds=config.poll_seconds,
+            partner_grace_seconds=config.partner_grace_seconds,
+            cleanup_seconds=config.cleanup_seconds,
+        )
+        self._zygote: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._closed = threading.Event()
+        self.facts: dict[str, Any] = {}
+
+    def start(self) -> None:
+        """Start the zygote without waiting for it: `ready` does."""
+        with suppress(FileExistsError):
+            os.mkdir(self._settings.work_root)
+        os.chmod(self._settings.work_root, 0o711)  # noqa: S103 - programs pass through it on the way to their folders
+        package_folder = str(Path(__file__).parent.parent)
+        settings = json.dumps(asdict(self._settings))
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._zygote = subprocess.Popen(  # noqa: S603
+                [self._python, "-I", "-S", "-B", "-c", _BOOT, settings, package_folder],
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                env=ENVIRONMENT,
+                cwd="/",
+                start_new_session=True,
+            )
+        self._control = ours
+
+    def ready(self) -> None:
+        """Wait until the zygote can take runs, starting it first where there is none. Raises SandboxCrashedError."""
+        if self._closed.is_set():
+            raise SandboxClosedError("the sandbox is closed")
+        if self._zygote is not None and self._zygote.poll() is not None:
+            self._drop()
+        if self._zygote is None:
+            self.start()
+            self.facts = {}
+        if not self.facts:
+            self.facts = self._greeting()
+
+    def _greeting(self) -> dict[str, Any]:
+        zygote, control = self._zygote, self._control
+        if zygote is None or control is None:
+            raise SandboxClosedError("the sandbox was closed while it started")
+        said = ""
+        try:
+            if _readable(control.fileno(), self._config.start_seconds):
+                facts, _ = frames.read(control.fileno())
+                if "fault" not in facts:
+                    return facts
+                said = facts["fault"]
+        except (EOFError, OSError):
+            zygote.kill()
+            said = (zygote.stderr.read() if zygote.stderr else b"").decode(errors="replace")[-500:].strip()
+        self._drop()
+        raise SandboxCrashedError(f"the zygote did not start: {said or 'no answer in time'}")
+
+    def exchange(
+        self, request: bytes, wall_seconds: float, cancelled: threading.Event | None
+    ) -> tuple[dict[str, Any], list[bytes]]:
+        """The supervisor's answer to one request. Raises SandboxCrashedError, after which the slot starts anew."""
+        self.ready()
+        ours, theirs = socket.socketpair()
+        with ours:
+            try:
+                with theirs:
+                    socket.send_fds(self._live_control(), [b"r"], [theirs.fileno()])
+                frames.write(ours.fileno(), request)
+                longest_seconds = wall_seconds + self._config.cleanup_seconds + _MARGIN_SECONDS
+                self._await_answer(ours.fileno(), time.monotonic() + longest_seconds, cancelled)
+                header, blobs = frames.read(ours.fileno())
+            except (EOFError, OSError, ValueError) as error:
+                self._drop()
+                if self._closed.is_set():
+                    raise SandboxClosedError("the sandbox was closed during the run") from error
+                raise SandboxCrashedError("a process of the sandbox ended during the run") from error
+        if "fault" in header:
+            raise SandboxCrashedError(f"the run could not be carried out: {header['fault']}")
+        return header, blobs
+
+    def _live_control(self) -> socket.socket:
+        if self._control is None:
+            raise EOFError("no control socket")
+        return self._control
+
+    def _await_answer(self, fd: int, deadline: float, cancelled: threading.Event | None) -> None:
+        """Return when there is something to read. Closing our end is what makes a supervisor end its run."""
+        while not _readable(fd, _CANCEL_LOOK_SECONDS if cancelled is not None else 1.0):
+            if cancelled is not None and cancelled.is_set():
+                raise SandboxCancelledError("the run was cancelled by its caller")
+            if self._closed.is_set() or time.monotonic() > deadline:
+                raise EOFError("closed, or no answer in time")
+
+    def close(self) -> None:
+        """End the zygote and any run in it. May be called from any thread, more than once."""
+        self._closed.set()
+        control = self._control
+        if control is not None:
+            with suppress(OSError):
+                control.shutdown(socket.SHUT_RDWR)
+
+    def join(self) -> None:
+        """Wait for the zygote's end, after `close`."""
+        zygote = self._zygote
+        if zygote is not None:
+            try:
+                zygote.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                zygote.kill()
+        self._drop()
+
+    def _drop(self) -> None:
+        """Forget the zygote, dead or alive. Its supervisor sees that it is gone and ends the run."""
+        zygote, self._zygote = self._zygote, None
+        control, self._control = self._control, None
+        if control is not None:
+            control.close()
+        if zygote is not None:
+            zygote.kill()
+            zygote.wait()
+            if zygote.stderr is not None:
+                zygote.stderr.close()
+
+
+def _readable(fd: int, seconds: float) -> bool:
+    waiter = select.poll()
+    waiter.register(fd, select.POLLIN)
+    return bool(waiter.poll(seconds * 1000))

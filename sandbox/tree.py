@@ -1,0 +1,139 @@
+"""The processes below the supervisor: finding them, adding up what they use, ending them to the last one.
+
+The supervisor is a subreaper: whatever a program starts, however often it forks and whatever session it moves to, stays
+below the supervisor in the tree.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+_TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
+_PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
+_CHILDREN_FILES: Final = os.path.exists(f"/proc/self/task/{os.getpid()}/children")  # CONFIG_PROC_CHILDREN
+
+Exit = tuple[int, int, float, int]  # pid, wait status, CPU seconds and peak bytes of it and the children it waited for
+
+
+@dataclass(frozen=True)
+class Usage:
+    """One process at one moment. CPU includes that of children it has waited for."""
+
+    pid: int
+    parent: int
+    threads: int
+    cpu_seconds: float
+    memory_bytes: int
+
+
+def descendants(root: int) -> list[Usage]:
+    """All processes below root, parents before their children. Those that start or end meanwhile may be missed."""
+    return _by_children_files(root) if _CHILDREN_FILES else _by_full_scan(root)
+
+
+def _by_children_files(root: int) -> list[Usage]:
+    found: list[Usage] = []
+    pending = _children(root, [root])
+    while pending:
+        usage = usage_of(pending.pop())
+        if usage is not None:
+            found.append(usage)
+            pending += _children(usage.pid, [usage.pid] if usage.threads <= 1 else _threads(usage.pid))
+    return found
+
+
+def _children(pid: int, threads: Iterable[int]) -> list[int]:
+    pids: list[int] = []
+    for thread in threads:
+        with suppress(OSError), open(f"/proc/{pid}/task/{thread}/children", "rb", buffering=0) as file:
+            pids += map(int, file.read().split())
+    return pids
+
+
+def _threads(pid: int) -> list[int]:
+    with suppress(OSError):
+        return [int(name) for name in os.listdir(f"/proc/{pid}/task")]
+    return []
+
+
+def _by_full_scan(root: int) -> list[Usage]:
+    by_parent: dict[int, list[Usage]] = {}
+    for name in os.listdir("/proc"):
+        usage = usage_of(int(name)) if name.isdecimal() else None
+        if usage is not None:
+            by_parent.setdefault(usage.parent, []).append(usage)
+    found = list(by_parent.get(root, ()))
+    for usage in found:  # grows while it is read
+        found += by_parent.get(usage.pid, ())
+    return found
+
+
+def usage_of(pid: int) -> Usage | None:
+    """What /proc says about a process, None if there is none."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
+            fields = file.read().rpartition(b")")[2].split()  # the name before it may hold anything
+    except OSError:
+        return None
+    ticks = sum(map(int, fields[11:15]))
+    return Usage(pid, int(fields[1]), int(fields[17]), ticks / _TICKS_PER_SECOND, int(fields[21]) * _PAGE_BYTES)
+
+
+def proportional_bytes(pid: int) -> int | None:
+    """Memory of a process with shared pages divided among those who share them; None if it may not be looked at."""
+    try:
+        with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
+            for line in file:
+                if line.startswith(b"Pss:"):
+                    return int(line.split()[1]) << 10
+    except OSError:
+        return None
+    return None
+
+
+def reap() -> list[Exit]:
+    """Collect every child that has ended. Does not wait. Raises ChildProcessError when there are no children at all."""
+    exits: list[Exit] = []
+    while True:
+        try:
+            pid, status, used = os.wait4(-1, os.WNOHANG)
+        except ChildProcessError:
+            if exits:
+                return exits
+            raise
+        if pid == 0:
+            return exits
+        exits.append((pid, status, used.ru_utime + used.ru_stime, used.ru_maxrss << 10))
+
+
+def kill_all(limit_seconds: float, on_exit: Callable[[Exit], None]) -> bool:
+    """End every process below this one; True when none is left. `on_exit` sees each one that was reaped.
+
+    Stopping them all first keeps a fork bomb from outrunning the killing.
+    """
+    deadline = time.monotonic() + limit_seconds
+    pause_seconds = 0.0
+    while time.monotonic() < deadline:
+        me = os.getpid()
+        _signal(descendants(me), signal.SIGSTOP)
+        _signal(descendants(me), signal.SIGKILL)
+        time.sleep(pause_seconds)
+        pause_seconds = min(0.01, pause_seconds + 0.0005)
+        try:
+            for one in reap():
+                on_exit(one)
+        except ChildProcessError:
+            return True
+    return False
+
+
+def _signal(processes: Iterable[Usage], number: int) -> None:
+    for process in processes:
+        with suppress(OSError):
+            os.kill(process.pid, number)
