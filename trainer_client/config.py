@@ -37,7 +37,7 @@ class RunConfig(Section):
 
 
 class FreshModelConfig(Section):
-    """A small Qwen2-shaped model with random weights and a tokenizer of single characters."""
+    """A small Llama-shaped model with random weights and a tokenizer of single characters."""
 
     hidden: int = Field(default=64, ge=8, description="width of the residual stream; a multiple of 2*heads")
     intermediate: int = Field(default=160, ge=8, description="width of the MLP; about 8/3 of hidden")

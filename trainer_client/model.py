@@ -12,11 +12,11 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
+    LlamaConfig,
+    LlamaForCausalLM,
     PreTrainedModel,
     PreTrainedTokenizerBase,
     PreTrainedTokenizerFast,
-    Qwen2Config,
-    Qwen2ForCausalLM,
 )
 from transformers.utils import logging as transformers_logging
 
@@ -84,11 +84,14 @@ def _eos_ids(network: Any, tokenizer: Any) -> tuple[int, ...]:
     return tuple(dict.fromkeys(token for token in [tokenizer.eos_token_id, *more] if token is not None))
 
 
-def fresh_network(config: FreshModelConfig) -> Qwen2ForCausalLM:
-    """A Qwen2-shaped network with random weights from torch's global generator."""
+def fresh_network(config: FreshModelConfig) -> LlamaForCausalLM:
+    """A Llama-shaped network with random weights from torch's global generator.
+
+    Not Qwen2-shaped: for that type transformers 5 puts Qwen2's own tokenizer in the place of any other it finds.
+    """
     vocabulary = fresh_vocabulary(config)
-    return Qwen2ForCausalLM(
-        Qwen2Config(
+    return LlamaForCausalLM(
+        LlamaConfig(
             vocab_size=len(vocabulary),
             hidden_size=config.hidden,
             intermediate_size=config.intermediate,
@@ -97,6 +100,7 @@ def fresh_network(config: FreshModelConfig) -> Qwen2ForCausalLM:
             num_key_value_heads=config.heads,
             max_position_embeddings=config.max_positions,
             tie_word_embeddings=True,
+            attention_bias=True,
             pad_token_id=vocabulary[PAD],
             eos_token_id=vocabulary[EOS],
             bos_token_id=None,
