@@ -19,7 +19,7 @@ from reward_server.math.vocabulary import ANGLE_FUNCTIONS, GROWING_FUNCTIONS
 MAX_MAGNITUDE = 20_000  # bits before the binary point
 MAX_ANGLE = 200  # bits of a trigonometric argument
 MAX_GAMMA = 3_000
-POINTS = 7
+POINTS = 8
 
 Value = Any  # mpmath has no types: an mpf or mpc of the context
 
@@ -70,9 +70,9 @@ class Evaluator:
         size = max(abs(left), abs(right))
         return bool(abs(left - right) <= self.tolerance * size)
 
-    def is_huge(self, value: Value) -> bool:
-        """Whether a value is so large that a difference of one could hide behind its digits."""
-        return bool(value != 0 and self.context.mag(value) > 3 * self.digits)
+    def decimal_places(self, value: Value) -> int:
+        """The digits before the decimal point, roughly."""
+        return int(self.context.mag(value) * 0.302) if value != 0 else 0
 
     def is_real(self, value: Value) -> bool:
         return bool(abs(self.context.im(value)) <= self.tolerance * (1 + abs(value)))
@@ -146,12 +146,19 @@ class Evaluator:
         return total
 
 
+_NEGATIVE_POINTS = ((4, 5), (4, 6), (4, 7), (5, 6), (5, 7), (6, 7))
+
+
 @cache
 def coordinate(name: str, point: int) -> Fraction:
-    """The value of a variable at a numbered point: four points positive, the others negative, of growing size."""
+    """The value of a variable at a numbered point: positive at four, negative at two of the other four.
+
+    Which two depends on the name, so that two variables mostly meet with both mixtures of signs.
+    """
     digest = int.from_bytes(blake2b(f"{name}@{point}".encode(), digest_size=8).digest(), "big")
-    size = Fraction(digest % 10_007 + 2_003, 10_007) * (1, 3, 11, 2, 1, 3, 7)[point % POINTS]
-    return size if point % POINTS < 4 else -size
+    size = Fraction(digest % 10_007 + 2_003, 10_007) * (1, 3, 11, 2, 1, 3, 7, 2)[point % POINTS]
+    negative = _NEGATIVE_POINTS[blake2b(name.encode(), digest_size=8).digest()[0] % len(_NEGATIVE_POINTS)]
+    return -size if point % POINTS in negative else size
 
 
 @cache

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from reward_server.math.vocabulary import FUNCTIONS, JOINERS, LONG_UNITS, PLAIN_NAMES, SHORT_UNITS, TEXT_COMMANDS
+from reward_server.math.vocabulary import FUNCTIONS, JOINERS, LONG_UNITS, PLAIN_NAMES, PROSE, SHORT_UNITS, TEXT_COMMANDS
 
 MAX_CHARACTERS = 12_000
 MAX_TOKENS = 4_000
@@ -67,10 +67,12 @@ def _plain(kind: str, text: str, spaced: bool) -> Token:
 
 
 def _group(text: str, position: int) -> tuple[str, int]:
-    """What the braces at `position` hold, and where they end."""
+    """What the braces at `position` hold, or the single letter there, and where it ends."""
     while position < len(text) and text[position].isspace():
         position += 1
-    if position >= len(text) or text[position] != "{":
+    if text[position : position + 1].isalnum():
+        return text[position], position + 1
+    if text[position : position + 1] != "{":
         raise Unreadable("text command without braces")
     depth = 0
     for index in range(position, len(text)):
@@ -121,6 +123,8 @@ def _add_letters(tokens: list[Token], letters: str, spaced: bool) -> None:
 def _is_prose(tokens: list[Token], letters: str, spaced: bool) -> bool:
     if tokens and tokens[-1].kind == "word" and tokens[-1].text not in JOINERS and spaced:
         return len(letters) > 1
+    if letters in PROSE and (spaced or not tokens):
+        return True
     known = letters in SHORT_UNITS or letters in LONG_UNITS
     return (_after_value(tokens) and known) or (len(letters) >= 4 and (spaced or not tokens))
 

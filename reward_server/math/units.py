@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 from reward_server.math.cursor import Cursor
-from reward_server.math.nodes import Node, Number, Percent, Product
+from reward_server.math.nodes import Node, Number, Percent, Product, Symbol
 from reward_server.math.tokens import Unreadable
 from reward_server.math.vocabulary import ENDING_COMMANDS, ENDING_SIGNS, JOINERS, MAGNITUDES, NOT_UNITS, PERCENT
 
@@ -14,6 +14,8 @@ class UnitReader(Cursor):
     def unit_after(self, node: Node) -> Node:
         """The value with the words behind it: a magnitude multiplies, percent counts, any other unit is dropped."""
         words = self.peek().text
+        if isinstance(node, Symbol):
+            raise Unreadable("words after a name")
         if words in PERCENT:
             self.index += 1
             return Percent(node)

@@ -13,7 +13,7 @@ from reward_server.math.numeric import POINTS, Evaluator, TooLarge, Unsupported,
 FLOAT_DIGITS = 15  # a decimal this long is the print-out of a binary float
 ROUNDED_DIGITS = 6  # significant digits from which a decimal may stand for a value it rounds
 _WORKING_DIGITS = 40
-_CONFIRMING_DIGITS = 110
+_CONFIRMING_DIGITS = (110, 400, 1_500)
 
 MAX_EFFORT = 6_000
 
@@ -157,22 +157,24 @@ def _effort(node: Node) -> int:
 
 
 def _same_numerically(left: Node, right: Node) -> bool | None:
-    """Agreement at 40 digits at every usable point, confirmed at 110 digits at the first two of them."""
+    """Agreement at 40 digits at every usable point, confirmed with more at the first two of them."""
     if _effort(left) + _effort(right) > MAX_EFFORT:
         return None
     constant = not any(symbols(Sum((left, right))))
     judge = evaluator(_WORKING_DIGITS)
-    points = list(_usable(judge, left, right, 1 if constant else POINTS))
-    if len(points) < (1 if constant else 2):
+    usable = _usable(judge, left, right, 1 if constant else POINTS)
+    if len(usable) < (1 if constant else 2):
         return None
-    return all_true(_agree(judge, left, right, point, confirm=place < 2) for place, point in enumerate(points))
+    return all_true(
+        _agree(judge, left, right, point, pair, confirm=place < 2) for place, (point, pair) in enumerate(usable.items())
+    )
 
 
-def _usable(judge: Evaluator, left: Node, right: Node, points: int) -> list[int]:
-    """The points where the first side is real, or every point with values where it hardly ever is."""
-    values = {point: pair for point in range(points) if (pair := _pair(judge, left, right, point)) is not None}
-    real = [point for point, pair in values.items() if judge.is_real(pair[0])]
-    return real if len(real) > 1 else list(values)
+def _usable(judge: Evaluator, left: Node, right: Node, points: int) -> dict[int, tuple[Value, Value]]:
+    """Values by point: where the first side is real, or everywhere if it hardly ever is."""
+    pairs = {point: pair for point in range(points) if (pair := _pair(judge, left, right, point)) is not None}
+    real = {point: pair for point, pair in pairs.items() if judge.is_real(pair[0])}
+    return real if len(real) > 1 else pairs
 
 
 def _pair(judge: Evaluator, left: Node, right: Node, point: int) -> tuple[Value, Value] | None:
@@ -185,20 +187,27 @@ def _pair(judge: Evaluator, left: Node, right: Node, point: int) -> tuple[Value,
         return None
 
 
-def _agree(judge: Evaluator, left: Node, right: Node, point: int, *, confirm: bool) -> bool | None:
-    rough = _pair(judge, left, right, point)
-    if rough is None:
-        return None
+def _agree(
+    judge: Evaluator, left: Node, right: Node, point: int, rough: tuple[Value, Value], *, confirm: bool
+) -> bool | None:
+    """Whether the values at a point agree; what agrees or nearly vanishes is looked at again with more digits."""
     tiny = max(abs(rough[0]), abs(rough[1])) < judge.tolerance
     if not tiny and not (judge.close(*rough) and confirm):
         return judge.close(*rough)
-    fine_judge = evaluator(_CONFIRMING_DIGITS)
-    fine = _pair(fine_judge, left, right, point)
-    if fine is None:
+    fine_judge = _confirming(judge, rough[0], _effort(left) + _effort(right))
+    fine = None if fine_judge is None else _pair(fine_judge, left, right, point)
+    if fine_judge is None or fine is None:
         return None
-    if tiny and _vanish(judge, rough, fine):
-        return True
-    return fine_judge.close(*fine) and (None if fine_judge.is_huge(fine[0]) else True)
+    return (tiny and _vanish(judge, rough, fine)) or fine_judge.close(*fine)
+
+
+def _confirming(judge: Evaluator, value: Value, effort: int) -> Evaluator | None:
+    """The evaluator that sees a difference of one behind all digits of a value; None where that is too dear."""
+    needed = _CONFIRMING_DIGITS[0] // 2 + max(0, judge.decimal_places(value))
+    for digits in _CONFIRMING_DIGITS:
+        if needed < digits and effort * digits <= MAX_EFFORT * _CONFIRMING_DIGITS[0]:
+            return evaluator(digits)
+    return None
 
 
 def _vanish(judge: Evaluator, rough: tuple[Value, Value], fine: tuple[Value, Value]) -> bool:

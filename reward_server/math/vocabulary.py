@@ -45,6 +45,7 @@ LONG_UNITS = PERCENT | _words(
     "dollars dollar cents cent euros pounds degrees degree radians meters metres miles feet inches yards hours minutes"
     " seconds days weeks months years people students units points times ways liters litres grams"
 )
+PROSE = _words("is if it in of to on at by as an be we he so no up do go us am not the for but one two its are was")
 NOT_UNITS = _words("if when where for otherwise such that but not is are no none with unless except")
 
 RELATIONS = {
