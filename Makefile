@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve demo test check format acceptance up down clean
+.PHONY: help install serve demo test check format acceptance bench-score up down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ format: $(INSTALLED) ## rewrite the code in the house style
 
 acceptance: $(INSTALLED) ## whole corpora and recipes (slow)
 	$(BIN)/pytest -m slow
+
+bench-score: $(INSTALLED) ## items per second of the server on real completions (needs ../shared)
+	$(BIN)/python tests/benchmarks/bench_score.py
 
 up: ## the server in a container: http://127.0.0.1:8080
 	docker compose up --build --wait

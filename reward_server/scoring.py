@@ -86,9 +86,9 @@ class Scorer:
         try:
             verdict = await self._verdict(bound, item)
         except GroundTruthInvalid as error:
-            return _unjudged(bound, Status.SKIPPED, ItemError(**_named(error), fault=Fault.DATA))
+            return _unjudged(bound, Status.SKIPPED, _item_error(error, Fault.DATA))
         except RewardServerError as error:
-            return _unjudged(bound, Status.ERROR, ItemError(**_named(error), fault=Fault.SERVER))
+            return _unjudged(bound, Status.ERROR, _item_error(error, Fault.SERVER))
         except Exception as error:
             log.exception("check %s failed", bound.check.name)
             message = f"check {bound.check.name!r} failed with {type(error).__name__}; the server's log has the trace"
@@ -149,8 +149,8 @@ def readable(completion: str) -> tuple[str, tuple[str, ...]]:
     return completion, ()
 
 
-def _named(error: RewardServerError) -> dict[str, object]:
-    return {"code": error.code, "message": error.detail, "retryable": error.retryable}
+def _item_error(error: RewardServerError, fault: Fault) -> ItemError:
+    return ItemError(code=error.code, message=error.detail, fault=fault, retryable=error.retryable)
 
 
 def _unjudged(bound: BoundCheck, status: Status, error: ItemError) -> Judged:

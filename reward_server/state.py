@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reward_server.admission import Admission, AnswerStore
-from reward_server.executors.sandboxed import SandboxedPrograms
+from reward_server.executors.base import ProgramRunner
 from reward_server.scoring import Scorer
 from reward_server.settings import Settings
 
@@ -14,6 +14,6 @@ from reward_server.settings import Settings
 class State:
     settings: Settings
     scorer: Scorer
-    sandbox: SandboxedPrograms
+    sandbox: ProgramRunner
     admission: Admission
     answers: AnswerStore

@@ -3,56 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
+from server_process import running_server
 
 ROOT = Path(__file__).parent.parent
-READY_SECONDS = 60
-
-
-@contextmanager
-def running_server(log: Path, **environment: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """URL and process of a server that is ready; it is gone afterwards."""
-    with log.open("w") as stderr:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "reward_server", "serve", "--port", "0"],
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            text=True,
-            env={**os.environ, **environment},
-        )
-    try:
-        assert server.stdout is not None
-        url = server.stdout.readline().rpartition(" ")[2].strip()
-        _wait_until_ready(server, url, log)
-        yield url, server
-    finally:
-        server.terminate()
-        try:
-            server.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
-        if server.stdout is not None:
-            server.stdout.close()
-
-
-def _wait_until_ready(server: subprocess.Popen[str], url: str, log: Path) -> None:
-    deadline = time.monotonic() + READY_SECONDS
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            if httpx.get(f"{url}/readyz", timeout=5).is_success:
-                return
-        except httpx.TransportError:
-            time.sleep(0.1)
-    pytest.fail(f"the server did not become ready: {log.read_text()[-2000:]}")
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,8 @@ class TaskPool(Protocol):
 class ProgramRunner(Protocol):
     async def run(self, run: Run) -> RunResult: ...
 
+    def report(self) -> dict[str, Any]: ...
+
 
 @dataclass(frozen=True)
 class Executors:

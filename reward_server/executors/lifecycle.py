@@ -19,7 +19,7 @@ async def opened(settings: Settings) -> AsyncIterator[Executors]:
         tasks_per_worker=settings.check_worker_tasks,
     )
     try:
-        await pool.warm(_import_checks)
+        await pool.ready()
         sandbox = await SandboxedPrograms.open(settings)
         try:
             yield Executors(pool=pool, sandbox=sandbox)
@@ -27,8 +27,3 @@ async def opened(settings: Settings) -> AsyncIterator[Executors]:
             await sandbox.close()
     finally:
         pool.close()
-
-
-def _import_checks() -> None:
-    """In a worker: what the first item would otherwise wait for."""
-    import reward_server.checks.registry  # noqa: F401

@@ -1,37 +1,47 @@
-"""Runs heavy pure functions where a hanging one can be killed: worker processes, no signals, no threads to lose.
+"""Runs heavy pure functions where a hanging one can be killed: worker processes, no signals, no shared locks.
 
-Pebble keeps the pool: it kills the one worker whose task is over its time, starts another, and leaves the neighbours
-alone. What is ours: memory limits, the translation of its faults, and asyncio in front of it.
+Each worker has a pipe of its own and a thread here that hands it one task at a time, waits no longer than the task's
+time, and kills and replaces it when that has passed. Nothing is shared between workers: pools that share a queue or a
+lock among them (concurrent.futures, Pebble) stop for all when a worker is killed in the wrong moment, by the kernel's
+out-of-memory killer for instance. Works from threads and from asyncio alike.
 """
 
 from __future__ import annotations
 
 import asyncio
 import multiprocessing
-import resource
+import queue
+import threading
 from collections.abc import Callable
-from concurrent.futures import CancelledError as FutureCancelled
+from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from pebble import ProcessExpired, ProcessPool
-
-from reward_server.errors import TaskOutOfMemory, TaskTimedOut, WorkerLost
+from reward_server.errors import TaskTimedOut, WorkerLost
+from reward_server.executors.worker import WorkerFault, serve_tasks
 
 T = TypeVar("T")
 
+# Imported once, in the process that workers are forked from, so that a replaced worker is there within milliseconds.
+PRELOAD = ["reward_server.checks.registry"]
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    timeout_seconds: float
+    future: Future[Any]
+
 
 class KillablePool:
-    """A pool of worker processes. Open it inside the process that serves, never before a fork."""
+    """A pool of worker processes. `close` ends everything at once."""
 
     def __init__(self, *, workers: int, memory_bytes: int, tasks_per_worker: int) -> None:
-        self.workers = workers
-        self._pool = ProcessPool(
-            max_workers=workers,
-            max_tasks=tasks_per_worker,
-            context=multiprocessing.get_context("forkserver"),
-            initializer=_limit_worker,
-            initargs=(memory_bytes,),
-        )
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(PRELOAD)
+        self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+        self._slots = [_Slot(self._tasks, memory_bytes, tasks_per_worker) for _ in range(workers)]
 
     async def run(self, function: Callable[..., T], *args: Any, timeout_seconds: float) -> T:
         """What the function returns. Raises TaskTimedOut, TaskOutOfMemory, WorkerLost, or its own exception.
@@ -39,27 +49,111 @@ class KillablePool:
         The time counts from the moment a worker takes the task. Cancelling takes a waiting task out of the queue and
         kills the worker of a running one.
         """
-        future = self._pool.schedule(function, args=args, timeout=timeout_seconds)
+        task = Task(function, args, timeout_seconds, Future())
+        self._tasks.put(task)
         try:
-            result: T = await asyncio.wrap_future(future)
+            result: T = await asyncio.wrap_future(task.future)
             return result
-        except TimeoutError as error:
-            raise TaskTimedOut(f"the check did not end within {timeout_seconds:g} s") from error
-        except MemoryError as error:
-            raise TaskOutOfMemory("the check needed more memory than a worker has") from error
-        except (ProcessExpired, FutureCancelled) as error:
-            raise WorkerLost("the worker process died while it judged the item") from error
+        except asyncio.CancelledError:
+            for slot in self._slots:
+                slot.abandon(task)
+            raise
 
-    async def warm(self, function: Callable[[], Any]) -> None:
-        """Run once in as many tasks as there are workers, so that the first request does not pay for imports."""
-        await asyncio.gather(*(self.run(function, timeout_seconds=120.0) for _ in range(self.workers)))
+    async def ready(self) -> None:
+        """Return when every worker has started."""
+        await asyncio.gather(*(asyncio.wrap_future(slot.started) for slot in self._slots))
 
     def close(self) -> None:
-        """End at once; waiting tasks are cancelled."""
-        self._pool.stop()
-        self._pool.join()
+        """Kill the workers; tasks that wait or run end as lost."""
+        for _ in self._slots:
+            self._tasks.put(None)
+        for slot in self._slots:
+            slot.close()
 
 
-def _limit_worker(memory_bytes: int) -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+class _Slot:
+    """A thread and its worker process, one after the other for as long as the pool lives."""
+
+    def __init__(self, tasks: queue.SimpleQueue[Task | None], memory_bytes: int, tasks_per_worker: int) -> None:
+        self._tasks = tasks
+        self._memory_bytes = memory_bytes
+        self._tasks_per_worker = tasks_per_worker
+        self._lock = threading.Lock()  # over `_current` and the life of the process
+        self._current: Task | None = None
+        self._closed = False
+        self.started: Future[None] = Future()
+        self._thread = threading.Thread(target=self._drive, name="check-worker", daemon=True)
+        self._thread.start()
+
+    def abandon(self, task: Task) -> None:
+        """Nobody waits for the task any more: if this slot's worker has it, kill that worker."""
+        with self._lock:
+            if self._current is task:
+                self._process.kill()
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            if self._current is not None:
+                self._process.kill()
+        self._thread.join()
+
+    def _drive(self) -> None:
+        self._start()
+        self.started.set_result(None)
+        served = 0
+        while (task := self._tasks.get()) is not None and not self._closed:
+            if not task.future.set_running_or_notify_cancel():
+                continue
+            served += 1
+            alive = self._serve(task)
+            if not alive or served == self._tasks_per_worker:
+                self._stop()
+                self._start()
+                served = 0
+        if task is not None and task.future.set_running_or_notify_cancel():
+            task.future.set_exception(WorkerLost("the pool was closed"))
+        self._stop()
+
+    def _serve(self, task: Task) -> bool:
+        """Give the task to the worker and its result to the future. False when the worker must be replaced."""
+        with self._lock:
+            self._current = task
+        try:
+            self._pipe.send((task.function, task.args))
+            if not self._pipe.poll(task.timeout_seconds):
+                late = TaskTimedOut(f"the check did not end within {task.timeout_seconds:g} s")
+                self._process.kill()
+                _settle(task, late)
+                return False
+            value, error = self._pipe.recv()
+        except (EOFError, OSError):
+            _settle(task, WorkerLost("the worker process died while it judged the item"))
+            return False
+        finally:
+            with self._lock:
+                self._current = None
+        _settle(task, error, value)
+        return not isinstance(error, WorkerFault)
+
+    def _start(self) -> None:
+        context = multiprocessing.get_context("forkserver")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=serve_tasks, args=(theirs, self._memory_bytes), daemon=True)
+        self._process.start()
+        theirs.close()
+
+    def _stop(self) -> None:
+        self._process.kill()
+        self._process.join()
+        self._process.close()
+        self._pipe.close()
+
+
+def _settle(task: Task, error: BaseException | None, value: Any = None) -> None:
+    if task.future.cancelled():
+        return
+    if error is None:
+        task.future.set_result(value)
+    else:
+        task.future.set_exception(error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -14,10 +14,15 @@ from reward_server.errors import ConfigError
 Row = dict[str, Any]
 
 
-def read_rows(path: Path) -> Iterator[Row]:
-    """Rows in the order of the file. JSONL needs memory for one line, JSON for the file. Raises ConfigError."""
+def require_file(path: Path) -> None:
+    """Raises ConfigError where there is none."""
     if not path.is_file():
         raise ConfigError(f"no file {path}: give --in a .jsonl, .jsonl.gz or .json file")
+
+
+def read_rows(path: Path) -> Iterator[Row]:
+    """Rows in the order of the file. JSONL needs memory for one line, JSON for the file. Raises ConfigError."""
+    require_file(path)
     with _open(path) as file:
         if path.name.removesuffix(".gz").endswith(".json"):
             yield from _from_json(orjson.loads(file.read()), path)
@@ -25,11 +30,11 @@ def read_rows(path: Path) -> Iterator[Row]:
             yield from _from_lines(file, path)
 
 
-def _open(path: Path) -> IO[bytes]:
+def _open(path: Path) -> gzip.GzipFile | IO[bytes]:
     return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
 
 
-def _from_lines(file: IO[bytes], path: Path) -> Iterator[Row]:
+def _from_lines(file: Iterable[bytes], path: Path) -> Iterator[Row]:
     for number, line in enumerate(file, 1):
         if not line.strip():
             continue

@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from reward_server.executors.lifecycle import opened
 from reward_server.offline.mapping import to_item
 from reward_server.offline.output import ResultFile, open_results, read_results
-from reward_server.offline.rows import read_rows
+from reward_server.offline.rows import read_rows, require_file
 from reward_server.offline.tally import Tally
 from reward_server.profiles import Profile, load_profile
 from reward_server.scoring import Scorer
@@ -48,6 +48,7 @@ def score_file(job: Job, settings: Settings, console: Console) -> Tally:
 
 async def _score_file(job: Job, settings: Settings, console: Console) -> Tally:
     profile = load_profile(job.profile)
+    require_file(job.source)
     with open_results(job.out, _meta(job, profile), overwrite=job.overwrite) as results, _progress(console) as progress:
         tally = Tally.of(read_results(job.out))
         bar = progress.add_task("scoring", total=_count(job), completed=results.done, rate="", mean="")

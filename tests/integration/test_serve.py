@@ -11,8 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-
-from tests.conftest import running_server
+from server_process import running_server
 
 
 def batch(count: int) -> dict[str, object]:
@@ -91,7 +90,7 @@ def test_requests_in_flight_are_answered_on_sigterm_and_no_process_stays(tmp_pat
 def test_a_key_is_asked_for_on_v1_routes_alone(tmp_path: Path) -> None:
     with running_server(tmp_path / "log", REWARD_SERVER_API_KEY="hunter2") as (url, _):
         assert httpx.get(f"{url}/healthz").status_code == 200
-        for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Bearer "}):
+        for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Bearer"}):
             refused = httpx.post(f"{url}/v1/score", json=batch(1), headers=headers)
             assert (refused.status_code, refused.json()["code"]) == (401, "unauthorized")
         answer = httpx.post(f"{url}/v1/score", json=batch(1), headers={"Authorization": "Bearer hunter2"})

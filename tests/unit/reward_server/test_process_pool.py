@@ -19,7 +19,7 @@ from reward_server.executors.process_pool import KillablePool
 async def pool(workers: int = 2) -> AsyncIterator[KillablePool]:
     opened = KillablePool(workers=workers, memory_bytes=1 << 30, tasks_per_worker=100)
     try:
-        await opened.warm(os.getpid)
+        await opened.ready()
         yield opened
     finally:
         opened.close()

@@ -54,6 +54,9 @@ class NoSandbox:
     async def run(self, run: Run) -> RunResult:
         raise SandboxUnavailable("none here")
 
+    def report(self) -> dict[str, Any]:
+        return {"available": False}
+
 
 def profile(*checks: tuple[Any, float]) -> Profile:
     bound = tuple(BoundCheck(f"c{n}", check, weight, Params()) for n, (check, weight) in enumerate(checks))

@@ -1,0 +1,53 @@
+"""The weak way: program and tests in one process, for tests that hand the program something that is no value.
+
+A token per test says that it ran to its end. A program that looks for the tokens in its own process can find them: no
+test in the same process can be made sound, which is why the verdict then says `trusted: weak`.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Sequence
+
+from reward_server.checks.code_verdict import Outcome, TestVerdict, bad_end
+from reward_server.ground_truth.code import AssertTest, CheckTest
+from sandbox.types import ExecutionResult, Program
+
+_HARNESS = """
+import json, os, sys
+source, setup, cases = json.loads({payload!r})
+namespace = {{"__name__": "solution"}}
+exec(compile(source, "solution.py", "exec"), namespace)
+exec(compile(setup, "tests.py", "exec"), namespace)
+for code, entry, token in cases:
+    try:
+        exec(compile(code, "tests.py", "exec"), namespace)
+        if entry:
+            namespace["check"](namespace[entry])
+    except BaseException as error:
+        print(type(error).__name__, file=sys.stderr)
+    else:
+        sys.stdout.flush()
+        os.write(1, ("\\n" + token + "\\n").encode())
+"""
+
+
+def shared_program(source: str, setup: str, tests: Sequence[AssertTest | CheckTest]) -> tuple[Program, tuple[str, ...]]:
+    """The program that runs source and tests together, and the token that each passed test prints."""
+    tokens = tuple(secrets.token_hex(16) for _ in tests)
+    entries = [test.entry if isinstance(test, CheckTest) else "" for test in tests]
+    cases = [(test.code, entry, token) for test, entry, token in zip(tests, entries, tokens, strict=True)]
+    return Program(_HARNESS.format(payload=json.dumps([source, setup, cases]))), tokens
+
+
+def shared_outcomes(result: ExecutionResult, tokens: Sequence[str]) -> list[Outcome]:
+    """One outcome a test, all of them weak."""
+    lines = set(result.stdout.decode("utf-8", "replace").split("\n"))
+    missed = bad_end(result) or Outcome(TestVerdict.WRONG_ANSWER)
+    return [
+        Outcome(TestVerdict.ACCEPTED, weak=True)
+        if token in lines
+        else Outcome(missed.verdict, missed.message, weak=True)
+        for token in tokens
+    ]
