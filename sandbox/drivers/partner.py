@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from sandbox import calls, frames, plain
 from sandbox.calls import Call, Reply, ReplyKind
+from sandbox.drivers.opaque import Opaque
 from sandbox.errors import PlainError, UnsupportedValueError
 
 _REPLIES_FD: Final = 3
@@ -55,33 +56,6 @@ class Candidate:
         return f"<{self.__entry} of the solution>"
 
 
-class Opaque:
-    """A result of the solution that is not plain. It is true or false and an object; any other use cannot cross."""
-
-    def __init__(self, partner: Partner, why: str, truth: bool) -> None:
-        self.__refuse = lambda: partner.cannot_cross("result", why)
-        self.__truth = truth
-
-    def __bool__(self) -> bool:
-        return self.__truth
-
-    def __getattr__(self, name: str) -> Any:
-        raise self.__refuse()
-
-
-def _refuse(self: Opaque, *_: Any) -> Any:
-    raise self._Opaque__refuse()  # type: ignore[attr-defined]
-
-
-for _name in (
-    "eq ne lt le gt ge hash len iter next reversed getitem setitem delitem contains call str repr format int float "
-    "complex index abs neg pos invert round enter add radd sub rsub mul rmul matmul rmatmul truediv rtruediv floordiv "
-    "rfloordiv mod rmod divmod rdivmod pow rpow lshift rlshift rshift rrshift and rand or ror xor rxor"
-).split():
-    setattr(Opaque, f"__{_name}__", _refuse)
-setattr(Opaque, "__class__", property(_refuse))  # noqa: B010 - isinstance asks for it
-
-
 class Partner:
     def __init__(self) -> None:
         self.broken: str | None = None  # why the partner cannot be asked any more
@@ -98,13 +72,13 @@ class Partner:
         try:
             reply = self._ask(lambda number: calls.call_line(number, call))
         except UnsupportedValueError as error:
-            raise self.cannot_cross("argument", str(error)) from None
+            raise self._cannot_cross("argument", str(error)) from None
         if reply.kind is ReplyKind.VALUE:
             for key, value in reply.changed:
                 _change(call, key, value)
             return reply.value
         if reply.kind is ReplyKind.UNSUPPORTED:
-            return Opaque(self, reply.message, reply.value)
+            return Opaque(lambda: self._cannot_cross("result", reply.message), reply.value)
         raise self._exception(reply)
 
     def get(self, entry: str) -> Any:
@@ -120,7 +94,7 @@ class Partner:
             return importlib.import_module(entry)  # the solution's import serves the test code too, as in one process
         if reply.kind is ReplyKind.ERROR:
             raise self._exception(reply)
-        raise self.cannot_cross("attribute", f"{entry}: {reply.message or reply.error}")
+        raise self._cannot_cross("attribute", f"{entry}: {reply.message or reply.error}")
 
     def names(self) -> list[str]:
         reply = self._ask(lambda number: calls.line({"id": number, "op": "names"}))
@@ -149,7 +123,7 @@ class Partner:
         self.broken = why
         return PartnerGone(why)
 
-    def cannot_cross(self, cause: str, message: str) -> Untransferable:
+    def _cannot_cross(self, cause: str, message: str) -> Untransferable:
         error = Untransferable(cause, message)
         self.untransferable = self.untransferable or error
         return error
