@@ -23,7 +23,7 @@ from transformers.utils import logging as transformers_logging
 from trainer_client.config import FreshModelConfig, ModelConfig
 from trainer_client.errors import DataError
 
-transformers_logging.disable_progress_bar()  # a bar for each checkpoint would tear the live table
+transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # a bar for each checkpoint would tear the live table
 
 PAD, EOS, UNKNOWN = "<pad>", "<eos>", "<unk>"
 

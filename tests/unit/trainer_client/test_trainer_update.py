@@ -77,9 +77,7 @@ def test_gradient_does_not_depend_on_micro_batches(tiny_model: LanguageModel, ag
     reference = frozen_copy_of(tiny_model.network) if beta else None
     found = []
     for micro in (64, 8, 1):
-        accumulate_gradients(
-            tiny_model.network, batch, config(micro, aggregation=aggregation, beta=beta), reference
-        )
+        accumulate_gradients(tiny_model.network, batch, config(micro, aggregation=aggregation, beta=beta), reference)
         found.append(gradients(tiny_model))
     assert found[0].abs().max() > 1e-3
     assert torch.allclose(found[0], found[1], atol=1e-6)
@@ -224,7 +222,8 @@ def test_learning_rate_worked_by_hand() -> None:
 
 def test_demonstrations_become_more_likely_and_cuts_do_not_matter(tiny_model: LanguageModel) -> None:
     prompts = [
-        Prompt(Example(str(n), "", "", "<think>" + "1" * n + "</think>"), "", tuple(range(7, 8 + n))) for n in range(1, 9)
+        Prompt(Example(str(n), "", "", "<think>" + "1" * n + "</think>"), "", tuple(range(7, 8 + n)))
+        for n in range(1, 9)
     ]
     losses = {}
     for micro in (8, 3):

@@ -1,0 +1,160 @@
+"""Checkpoints and the record: whole or absent, cut back, restored to the bit."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from trainer_client.checkpoint import CheckpointStore
+from trainer_client.config import OptimConfig
+from trainer_client.model import LanguageModel, load_model
+from trainer_client.optim import build_optimizer
+from trainer_client.progress import Progress, Stage
+from trainer_client.randomness import random_state, restore_random_state, seed_everything
+from trainer_client.run_log import RunLog, cut_back, flat_numbers, read_records
+
+
+@pytest.fixture
+def warnings_seen() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def store(tmp_path: Path, warnings_seen: list[str]) -> CheckpointStore:
+    return CheckpointStore(tmp_path / "checkpoints", 2, warnings_seen.append)
+
+
+def save(store: CheckpointStore, model: LanguageModel, stage: Stage, step: int) -> Path:
+    optimizer = build_optimizer(model.network.parameters(), OptimConfig(lr=0.1))
+    ids = torch.tensor([[3, 4, 5]])
+    model.network(input_ids=ids, labels=ids).loss.backward()
+    optimizer.step()
+    return store.save(Progress(stage, step, rl_cursor=step), model, optimizer, random_state(torch.Generator()))
+
+
+def test_everything_comes_back(store: CheckpointStore, tiny_model: LanguageModel) -> None:
+    save(store, tiny_model, Stage.SFT, 3)
+    saved = store.newest()
+    assert saved is not None
+    assert saved.progress == Progress(Stage.SFT, 3, rl_cursor=3)
+    loaded = load_model(saved.model_dir, torch.device("cpu"))
+    for name, weight in tiny_model.network.state_dict().items():
+        assert torch.equal(weight, loaded.network.state_dict()[name])
+    assert saved.optimizer is not None
+    assert saved.optimizer["state"][0]["exp_avg"].abs().sum() > 0
+
+
+def test_checkpoint_is_a_model_that_transformers_loads(store: CheckpointStore, tiny_model: LanguageModel) -> None:
+    path = save(store, tiny_model, Stage.RL, 1) / "model"
+    AutoModelForCausalLM.from_pretrained(path)
+    assert AutoTokenizer.from_pretrained(path)("<think>1")["input_ids"] == tiny_model.tokenizer("<think>1")["input_ids"]
+
+
+def test_newest_follows_the_order_of_the_run_and_old_ones_go(store: CheckpointStore, tiny_model: LanguageModel) -> None:
+    paths = [save(store, tiny_model, *at) for at in [(Stage.SFT, 900), (Stage.RL, 0), (Stage.RL, 20)]]
+    saved = store.newest()
+    assert saved is not None
+    assert (saved.progress.stage, saved.progress.step) == (Stage.RL, 20)
+    assert [path.exists() for path in paths] == [False, True, True]
+
+
+def truncate(path: Path) -> None:
+    os.truncate(path / "trainer.pt", 100)
+
+
+def flip(path: Path) -> None:
+    file = path / "model" / "model.safetensors"
+    data = bytearray(file.read_bytes())
+    data[-5] ^= 1
+    file.write_bytes(data)
+
+
+def lose_manifest(path: Path) -> None:
+    (path / "manifest.json").unlink()
+
+
+def lose_weights(path: Path) -> None:
+    (path / "model" / "model.safetensors").unlink()
+
+
+@pytest.mark.parametrize("damage", [truncate, flip, lose_manifest, lose_weights])
+def test_damaged_checkpoint_is_passed_over_with_a_warning(
+    store: CheckpointStore, tiny_model: LanguageModel, warnings_seen: list[str], damage: object
+) -> None:
+    save(store, tiny_model, Stage.RL, 1)
+    damage(save(store, tiny_model, Stage.RL, 2))  # type: ignore[operator]
+    saved = store.newest()
+    assert saved is not None
+    assert saved.progress.step == 1
+    assert len(warnings_seen) == 1
+    assert "rl-000002 is passed over" in warnings_seen[0]
+
+
+def test_unfinished_write_is_no_checkpoint(store: CheckpointStore, tiny_model: LanguageModel) -> None:
+    path = save(store, tiny_model, Stage.RL, 2)
+    shutil.copytree(path, path.with_name(".unfinished-abc"))
+    shutil.rmtree(path)
+    assert store.newest() is None
+    assert not store.exists()
+
+
+def test_same_step_can_be_saved_again(store: CheckpointStore, tiny_model: LanguageModel) -> None:
+    path = save(store, tiny_model, Stage.RL, 2)
+    assert save(store, tiny_model, Stage.RL, 2) == path
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+    assert store.newest() is not None
+
+
+def test_all_generators_are_restored(tmp_path: Path) -> None:
+    sampler = torch.Generator().manual_seed(4)
+    seed_everything(3)
+
+    def draw() -> list[float]:
+        return [random.random(), np.random.rand(), torch.rand(1).item(), torch.rand(1, generator=sampler).item()]
+
+    draw()
+    torch.save(random_state(sampler), tmp_path / "state")
+    expected = draw()
+    draw()
+    restore_random_state(torch.load(tmp_path / "state", weights_only=True), sampler)
+    assert draw() == expected
+
+
+def lines(*places: tuple[str, int]) -> str:
+    return "".join(json.dumps({"kind": "step", "stage": stage, "step": step}) + "\n" for stage, step in places)
+
+
+def test_record_is_cut_back_to_the_checkpoint(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_text(lines(("sft", 1), ("sft", 9), ("rl", 0), ("rl", 1), ("rl", 2)) + '{"kind": "st')
+    cut_back(path, Progress(Stage.RL, 1))
+    assert [(r["stage"], r["step"]) for r in read_records(path)] == [("sft", 1), ("sft", 9), ("rl", 0), ("rl", 1)]
+    cut_back(path, Progress(Stage.SFT, 4))
+    assert path.read_text() == lines(("sft", 1))
+
+
+def test_record_is_written_as_json_and_for_tensorboard(tmp_path: Path) -> None:
+    log = RunLog(tmp_path, Progress())
+    log.step(Stage.RL, 1, {"reward": 0.5, "components": {"math": None, "format": 1.0}})
+    log.evaluation(Stage.RL, 1, {"accuracy": 0.25}, [{"prompt": "1+1="}])
+    log.close()
+    assert [record["kind"] for record in log.records()] == ["step", "eval"]
+    assert log.has_evaluation(Stage.RL, 1)
+    assert not log.has_evaluation(Stage.RL, 2)
+    assert read_records(tmp_path / "samples.jsonl") == [{"stage": "rl", "step": 1, "prompt": "1+1="}]
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    board = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    assert sorted(board.Tags()["scalars"]) == ["eval/accuracy", "rl/components/format", "rl/reward"]
+
+
+def test_only_finite_numbers_are_drawn() -> None:
+    assert flat_numbers({"a": 1, "b": None, "c": {"d": float("nan"), "e": 2.5}, "f": "x"}) == {"a": 1.0, "c/e": 2.5}

@@ -1,0 +1,33 @@
+"""What must stay light: the help and the reward client load neither torch nor transformers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("torch", "transformers", "numpy", "matplotlib", "tensorboard", "fastapi", "sympy")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import trainer_client.reward_client",
+        "import trainer_client.config",
+        "from trainer_client.__main__ import main; main(['--help'])",
+        "from trainer_client.__main__ import main\ntry: main(['train', '--help'])\nexcept SystemExit: pass",
+    ],
+)
+def test_nothing_heavy_is_loaded(code: str) -> None:
+    check = f"{code}\nimport sys\nfound = sorted(set(sys.modules) & set({HEAVY!r}))\nassert not found, found"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def test_help_lists_every_setting() -> None:
+    command = [sys.executable, "-m", "trainer_client", "train", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0
+    for option in ("--rl.optim.lr", "--model.fresh.hidden", "--reward.max_wait_seconds", "--resume"):
+        assert option in done.stdout
