@@ -36,7 +36,8 @@ class Answer:
 
 _LETTERS = re.compile(r"[A-Za-z]{2,}")
 _CHOICE = re.compile(r"\(?([A-Z])\)?")
-_CHOICE_WITH_TEXT = re.compile(r"\(?([A-Z])(?:\)|[.:](?=\s))\s*\S.{0,300}", re.DOTALL)
+_CHOICE_WITH_TEXT = re.compile(r"\(?([A-Z])(?:\)|[.:](?=\s))\s*(\S.{0,300})", re.DOTALL)
+_OTHER_CHOICE = re.compile(r"(?:^|\bor\b|\band\b|[,/])\s*\(?[A-J]\)?(?![A-Za-z])")
 
 
 def read(text: str) -> Answer:
@@ -60,14 +61,20 @@ def choice_letter(answer: Answer) -> str | None:
     return match[1] if match else None
 
 
+def _choice_with_text(answer: Answer) -> str | None:
+    """The letter of a choice that is followed by its text, such as `(C) 15`, and by no other letter."""
+    match = _CHOICE_WITH_TEXT.fullmatch(answer.cleaned)
+    return match[1] if match and not _OTHER_CHOICE.search(match[2]) else None
+
+
 def compare(answer: Answer, gold: Answer) -> tuple[Decision, str]:
     """The decision about an answer, and the method that made it."""
     if not answer.key:
         return Decision.DIFFERENT, "empty"
     if answer.key == gold.key:
         return _same_text(answer, gold)
-    if (letter := choice_letter(gold)) and (match := _CHOICE_WITH_TEXT.fullmatch(answer.cleaned)):
-        return (Decision.EQUAL if match[1] == letter else Decision.DIFFERENT), "choice"
+    if (letter := choice_letter(gold)) and (chosen := _choice_with_text(answer)):
+        return (Decision.EQUAL if chosen == letter else Decision.DIFFERENT), "choice"
     if _LETTERS.fullmatch(answer.cleaned) and _LETTERS.fullmatch(gold.cleaned):
         return Decision.DIFFERENT, "text"  # words, though short ones could be products of letters
     if answer.tree is None or gold.tree is None:

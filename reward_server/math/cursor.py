@@ -54,8 +54,10 @@ class Cursor:
             raise Unreadable("nested too deeply")
         thousands, bars = self.thousands, self.bars
         self.depth, self.thousands, self.bars = self.depth + 1, thousands and not listing, 0
-        yield
-        self.depth, self.thousands, self.bars = self.depth - 1, thousands, bars
+        try:
+            yield
+        finally:
+            self.depth, self.thousands, self.bars = self.depth - 1, thousands, bars
 
     def split_number(self) -> None:
         """Cuts the number at the cursor after its first digit, as TeX reads an argument without braces."""

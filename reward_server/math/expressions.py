@@ -83,7 +83,7 @@ class ExpressionParser(UnitReader):
                     break
                 factors.append(inverted(self._unary_power()))
             elif token.kind == "word" and token.text not in JOINERS:
-                factors[-1] = self.unit_after(factors[-1])
+                factors[-1] = self.unit_after(factors[-1], alone=len(factors) == 1)
                 break
             elif self._starts_factor():
                 factors.append(self._power())

@@ -18,7 +18,7 @@ from reward_server.math.vocabulary import ANGLE_FUNCTIONS, GROWING_FUNCTIONS
 
 MAX_MAGNITUDE = 20_000  # bits before the binary point
 MAX_ANGLE = 200  # bits of a trigonometric argument
-MAX_GAMMA = 3_000
+MAX_GAMMA = 300
 POINTS = 8
 
 Value = Any  # mpmath has no types: an mpf or mpc of the context
@@ -105,6 +105,7 @@ class Evaluator:
         self._check(power)
         if abs(power) * (abs(context.mag(base)) + 1) > MAX_MAGNITUDE and not self._near_one(base, power):
             raise TooLarge
+        base = _real_if_real(context, base)
         if context.im(base) == 0 and base < 0 and (root := _odd_denominator(exponent)) is not None:
             return -((-base) ** power) if root.numerator % 2 else (-base) ** power
         return base**power
@@ -175,13 +176,21 @@ def _odd_denominator(exponent: Node) -> Fraction | None:
     return value if value.denominator % 2 and value.denominator > 1 else None
 
 
+def _real_if_real(context: Any, value: Value) -> Value:
+    """The value as a real number where its imaginary part is nothing."""
+    return context.re(value) if context.im(value) == 0 else value
+
+
 def _root(context: Any, value: Value, index: Value) -> Value:
+    value, index = _real_if_real(context, value), _real_if_real(context, index)
     if context.im(value) == 0 and value < 0 and context.im(index) == 0 and index == int(index) and int(index) % 2:
         return -((-value) ** (1 / index))
     return value ** (1 / index)
 
 
 def _logarithm(context: Any, value: Value, base: Value) -> Value:
+    if base == 0:
+        raise ZeroDivisionError
     return context.log(value) / context.log(base)
 
 

@@ -34,13 +34,14 @@ def parse(cleaned: str, *, thousands: bool = True) -> Node:
 class Parser(ExpressionParser):
     """The structures an answer can be, on top of expressions."""
 
-    def items(self) -> list[Node]:
-        """One or more items; an item with ± counts as two."""
+    def items(self, *, both_signs: bool = True) -> list[Node]:
+        """One or more items; with `both_signs` an item with ± counts as two, else it is left to the item around it."""
         items: list[Node] = []
         while True:
-            start, self.sign_seen = self.index, False
+            start = self.index
+            self.sign_seen = self.sign_seen and not both_signs
             items.append(self.item())
-            if self.sign_seen:
+            if self.sign_seen and both_signs:
                 self.index, self.sign = start, -1
                 items.append(self.item())
                 self.sign, self.sign_seen = 1, False
@@ -72,6 +73,10 @@ class Parser(ExpressionParser):
         parts = [self.expression()]
         while self.accept("command", "cup"):
             parts.append(self.expression())
+        if len(parts) > 1 and all(isinstance(part, Listing) for part in parts):
+            return Listing(
+                tuple(item for part in parts if isinstance(part, Listing) for item in part.items), braces=True
+            )
         return Union(tuple(parts)) if len(parts) > 1 else parts[0]
 
     def bracketed(self) -> Node:
@@ -80,7 +85,7 @@ class Parser(ExpressionParser):
         if opening.kind == "command" or opening.text == "{":
             return self._braces(escaped=opening.kind == "command")
         with self.nested(listing=True):
-            items = self.items()
+            items = self.items(both_signs=False)
         closing = self.next()
         if closing.kind != "sign" or closing.text not in _CLOSERS[opening.text]:
             raise Unreadable("bracket not closed")
@@ -95,9 +100,20 @@ class Parser(ExpressionParser):
         if self.accept(kind, "}"):
             return Listing((), braces=True)
         with self.nested(listing=escaped):
-            items = self.items()
+            self.bars = int(escaped)  # in a set, a bar stands before its condition
+            items = self.items(both_signs=escaped)
+            if escaped and len(items) == 1 and (self.accept("sign", "|") or self.accept("command", "mid")):
+                return self._condition(items[0], kind)
         self.expect(kind, "}")
         return items[0] if len(items) == 1 and not escaped else Listing(tuple(items), braces=True)
+
+    def _condition(self, name: Node, closing: str) -> Node:
+        """What `{x | condition}` says about its name."""
+        condition = self.item()
+        self.expect(closing, "}")
+        if not isinstance(condition, Relation) or name not in condition.sides:
+            raise Unreadable("set of something else than its name")
+        return condition
 
     def matrix(self, name: str) -> Node:
         """The rows between `\\begin{name}` and `\\end{name}`."""

@@ -30,6 +30,7 @@ _NUMBER_WORDS = {word: value for value, word in enumerate(NUMBER_WORDS, start=2)
 _NUMBER_WORD = re.compile(rf"\b(?:{'|'.join(_NUMBER_WORDS)})\b", re.IGNORECASE)
 _CJK = re.compile(r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]+")
 _LETTER_IN_BRACKETS = re.compile(r"\(([A-J])\)")
+_LEADING_LETTER = re.compile(r"([A-J])(?:[.,:;]?$|[,;:]\s|\s+(?:because|since|as)\b)")
 _PROSE_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
 _EMPHASIS = re.compile(r"\*\*|__")
 
@@ -83,8 +84,10 @@ def numbers_in(sentence: str) -> list[str]:
 
 
 def letters_in(sentence: str) -> list[str]:
-    """The choice letters in brackets of a sentence."""
-    return _LETTER_IN_BRACKETS.findall(sentence[:TAIL])
+    """The choice letters of a sentence: those in brackets, and one that it begins with."""
+    letters = _LETTER_IN_BRACKETS.findall(sentence[:TAIL])
+    leading = _LEADING_LETTER.match(sentence)
+    return [leading[1], *letters] if leading else letters
 
 
 def is_prose(text: str) -> bool:

@@ -6,6 +6,7 @@ from fractions import Fraction
 from reward_server.math.nodes import (
     Based,
     Bracket,
+    Constant,
     Listing,
     Matrix,
     Node,
@@ -14,12 +15,14 @@ from reward_server.math.nodes import (
     Relation,
     Symbol,
     Union,
+    negated,
 )
 from reward_server.math.relations import as_interval, assigned, chain_value, same_relation
 from reward_server.math.values import all_true, same_value
 
 MAX_UNORDERED = 64
 
+_REAL_LINE = Bracket("(", (negated(Constant("inf")), Constant("inf")), ")")
 _STRUCTURES = (Based, Bracket, Listing, Matrix, Ratio, Relation, Union)
 
 
@@ -32,6 +35,8 @@ def same(left: Node, right: Node) -> bool | None:
     match left, right:
         case Bracket(), Bracket():
             return _same_brackets(left, right)
+        case (Symbol("mathbb R"), Bracket() as line) | (Bracket() as line, Symbol("mathbb R")):
+            return line == _REAL_LINE
         case Union(first), Union(second):
             return _unordered(first, second)
         case Matrix(first), Matrix(second):

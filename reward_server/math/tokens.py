@@ -126,7 +126,11 @@ def _is_prose(tokens: list[Token], letters: str, spaced: bool) -> bool:
     if letters in PROSE and (spaced or not tokens):
         return True
     known = letters in SHORT_UNITS or letters in LONG_UNITS
-    return (_after_value(tokens) and known) or (len(letters) >= 4 and (spaced or not tokens))
+    return ((_after_value(tokens) or _after(tokens, "/")) and known) or (len(letters) >= 4 and (spaced or not tokens))
+
+
+def _after(tokens: list[Token], text: str) -> bool:
+    return bool(tokens) and tokens[-1].text == text
 
 
 def _after_subscript(tokens: list[Token]) -> bool:

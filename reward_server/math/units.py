@@ -5,38 +5,56 @@ from fractions import Fraction
 from reward_server.math.cursor import Cursor
 from reward_server.math.nodes import Node, Number, Percent, Product, Symbol
 from reward_server.math.tokens import Unreadable
-from reward_server.math.vocabulary import ENDING_COMMANDS, ENDING_SIGNS, JOINERS, MAGNITUDES, NOT_UNITS, PERCENT
+from reward_server.math.vocabulary import (
+    ENDING_COMMANDS,
+    ENDING_SIGNS,
+    JOINERS,
+    MAGNITUDES,
+    NOT_UNITS,
+    OPERATIONS,
+    PERCENT,
+)
 
 
 class UnitReader(Cursor):
     """Reads what stands between a value and its end."""
 
-    def unit_after(self, node: Node) -> Node:
-        """The value with the words behind it: a magnitude multiplies, percent counts, any other unit is dropped."""
-        words = self.peek().text
-        if isinstance(node, Symbol):
+    def unit_after(self, node: Node, *, alone: bool) -> Node:
+        """The value with the words behind it: magnitudes multiply, percent counts, any other unit is dropped."""
+        if alone and isinstance(node, Symbol):
             raise Unreadable("words after a name")
-        if words in PERCENT:
-            self.index += 1
-            return Percent(node)
-        if words.split()[0] in MAGNITUDES:
-            self.index += 1
-            node = Product((node, Number(Fraction(10 ** MAGNITUDES[words.split()[0]]))))
-            if self.peek().kind != "word" or self.peek().text in JOINERS:
-                return node
-        self.unit()
+        words = self._words_ahead()
+        if words[0] in OPERATIONS:
+            raise Unreadable("an operation in words")
+        while words and words[0] in MAGNITUDES:
+            node = Product((node, Number(Fraction(10 ** MAGNITUDES[words.pop(0)]))))
+        if words and words[0] in PERCENT:
+            node = Percent(node)
+        self._end_unit()
         return node
 
     def unit(self) -> None:
         """Takes a unit with its exponent and its denominator; Unreadable when more than that follows."""
+        self._words_ahead()
+        self._end_unit()
+
+    def _words_ahead(self) -> list[str]:
+        """The words at the cursor, taken; Unreadable where they are a sentence."""
+        words: list[str] = []
         while self.peek().kind == "word" and self.peek().text not in JOINERS:
-            if NOT_UNITS.intersection(self.next().text.lower().split()):
-                raise Unreadable("prose after a value")
+            words.extend(self.next().text.lower().split())
+        if NOT_UNITS.intersection(words):
+            raise Unreadable("prose after a value")
+        return words
+
+    def _end_unit(self) -> None:
         if self.accept("sign", "^"):
             self._unit_exponent()
-        if self.accept("sign", "/") and self.peek().kind == "word":
-            return self.unit()
-        if not self.ends(0):
+        if self.accept("sign", "/"):
+            if self.peek().kind == "letter":
+                self.index += 1
+            self.unit()
+        elif not self.ends(0):
             raise Unreadable("something follows a unit")
 
     def ends(self, ahead: int) -> bool:

@@ -152,8 +152,11 @@ def _last_place(value: Fraction, digits: int) -> Value:
 
 
 def _effort(node: Node) -> int:
-    """What one evaluation costs, in arithmetic operations; a function call counts as ten."""
-    return (10 if isinstance(node, Call) else 1) + sum(_effort(child) for child in children(node))
+    """What one evaluation costs, in arithmetic operations: a function counts as ten, a gamma function as 300."""
+    own = 1
+    if isinstance(node, Call):
+        own = 300 if node.name in {"factorial", "binom"} else 10
+    return own + sum(_effort(child) for child in children(node))
 
 
 def _same_numerically(left: Node, right: Node) -> bool | None:

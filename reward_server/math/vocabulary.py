@@ -41,11 +41,16 @@ SHORT_UNITS = _words(
     "cm mm km kg mg ml ft in yd mi lb lbs oz hr hrs min mins sec secs ms mph kmh kph rpm cc cL dL mL Hz kHz kW kJ pm am"
     " day men man cup egg pie cat dog hen cow bag box can car bus way kid boy gum pen USD AUD EUR GBP"
 )
-LONG_UNITS = PERCENT | _words(
+_PLURAL_UNITS = _words(
     "dollars dollar cents cent euros pounds degrees degree radians meters metres miles feet inches yards hours minutes"
     " seconds days weeks months years people students units points times ways liters litres grams"
 )
 PROSE = _words("is if it in of to on at by as an be we he so no up do go us am not the for but one two its are was")
+LONG_UNITS = PERCENT | _PLURAL_UNITS | frozenset(unit.removesuffix("s") for unit in _PLURAL_UNITS)
+OPERATIONS = _words(
+    "squared cubed factorial plus minus over divided mod modulo halves thirds fourths quarters fifths sixths sevenths"
+    " eighths ninths tenths twentieths hundredths thousandths th st nd rd half third quarter"
+)
 NOT_UNITS = _words("if when where for otherwise such that but not is are no none with unless except")
 
 RELATIONS = {
