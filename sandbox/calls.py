@@ -5,7 +5,7 @@ Requests, each with an `id` of its own:
     {"id": 2, "op": "get", "entry": "NAME"}       what the name stands for
     {"id": 3, "op": "names"}                      all public names
 Replies, one for each request, in order, with the request's `id` and one of:
-    {"value": ..., "changed": [[position or keyword, value], ...]}   `changed`: mutable arguments
+    {"value": ..., "changed": [[position or keyword, value], ...]}   `changed`: mutable
     {"error": {"type": "KeyError", "base": "KeyError", "args": [...], "message": "..."}}   base: nearest standard class
     {"unsupported": "why", "truth": true}      the result has no encoding; `truth` is its bool()
     {"callable": true}   {"exception": "ValueError"}   {"module": "math"}      answers to "get" where it is not a value

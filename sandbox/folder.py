@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final
 
+_DEPTH_LIMIT: Final = 100
+_OPEN_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _BLOCK_BYTES: Final = 512  # unit of st_blocks
 _ENTRY_BYTES: Final = 4_096  # what even an empty file costs: the disk limit bounds their number too
 
@@ -52,50 +54,41 @@ def unlinked_bytes(pid: int) -> int:
 
 
 def remove(path: str) -> None:
-    """Remove the folder. No process that can write to it may be left. Raises OSError if something resists.
-
-    Nested folders are first moved up beside each other: no path gets too long and no recursion too deep.
-    """
+    """Remove the folder. No process that can write to it may be left. Raises OSError if something resists."""
     os.chmod(path, 0o700)
-    top = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    top = os.open(path, _OPEN_FOLDER)
     try:
-        while _remove_entries(top):
+        while not _empty(top, top, depth=0):
             pass
     finally:
         os.close(top)
     os.rmdir(path)
 
 
-def _remove_entries(top: int) -> bool:
-    """Remove all files of the folder and one level of its folders; True if it may not be empty yet."""
-    again = False
-    with os.scandir(top) as entries:
-        names = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
-    for name, is_folder in names:
-        if is_folder:
-            _flatten(top, name)
-            again = True
-        else:
-            os.unlink(name, dir_fd=top)
-    return again
+def _empty(folder: int, top: int, depth: int) -> bool:
+    """Remove what is in the folder; False if something was moved up into top instead, to be removed from there.
 
-
-def _flatten(top: int, name: str) -> None:
-    """Move the folders inside top/name up into top, remove the rest and then top/name itself."""
-    os.chmod(name, 0o700, dir_fd=top)
-    inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=top)
-    try:
-        with os.scandir(inner) as entries:
-            found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
-        for child, is_folder in found:
-            if is_folder:
-                os.chmod(child, 0o700, dir_fd=inner)  # moving a folder needs write permission on it
-                os.rename(child, secrets.token_hex(8), src_dir_fd=inner, dst_dir_fd=top)
-            else:
-                os.unlink(child, dir_fd=inner)
-    finally:
-        os.close(inner)
-    os.rmdir(name, dir_fd=top)
+    What lies too deep is moved: neither a path, nor the recursion, nor the number of open folders gets too large.
+    """
+    done = True
+    with os.scandir(folder) as entries:
+        found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+    for name, is_folder in found:
+        if not is_folder:
+            os.unlink(name, dir_fd=folder)
+            continue
+        os.chmod(name, 0o700, dir_fd=folder)  # to enter it, and to move it
+        if depth == _DEPTH_LIMIT:
+            os.rename(name, secrets.token_hex(8), src_dir_fd=folder, dst_dir_fd=top)
+            done = False
+            continue
+        inner = os.open(name, _OPEN_FOLDER, dir_fd=folder)
+        try:
+            done = _empty(inner, top, depth + 1) and done
+        finally:
+            os.close(inner)
+        os.rmdir(name, dir_fd=folder)
+    return done
 
 
 def _entries(path: str) -> Iterator[os.DirEntry[str]]:

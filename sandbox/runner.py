@@ -8,10 +8,10 @@ Waiting. The calling thread waits on the socket. The zygote waits for the superv
 for the ends of processes (pidfd) and for its next look at the trees (watch.py). Nothing waits on SIGCHLD or on the end
 of a stream alone.
 
-Ends. A run ends when its program ends, when a limit breaks, or when the caller cancels or dies: that closes the socket.
-Then the supervisor kills its whole tree, collects it to the last process, removes the folders, and only then answers. If
-a supervisor dies, the zygote cleans up after it; if a zygote dies, its supervisor ends the run; both times the caller
-gets a SandboxCrashedError and the slot a new zygote. A verdict never comes from a fault of ours.
+Ends. A run ends when its program ends, when a limit breaks, or when the caller cancels or dies: that closes the
+socket. Then the supervisor kills its whole tree, collects it to the last process, removes the folders, and only then
+answers. If a supervisor dies, the zygote cleans up after it; if a zygote dies, its supervisor ends the run; both times
+the caller gets a SandboxCrashedError and the slot a new zygote. A verdict never comes from a fault of ours.
 
 Not defended. The kernel is shared: who breaks it, breaks out. Memory is measured every few milliseconds, so a tree can
 exceed its limit for as long. Programs can see that files outside exist (stat), and what time it is, and can time their

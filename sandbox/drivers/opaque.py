@@ -15,7 +15,10 @@ _REFUSED: Final = (
 
 
 class Opaque:
-    """True or false, and not None. Whatever else is asked of it cannot cross: `refuse` makes the exception for that."""
+    """True or false, and not None. Whatever else is asked of it cannot cross: `refuse` makes the exception for that.
+
+    `__class__` is what isinstance asks for.
+    """
 
     def __init__(self, refuse: Callable[[], Exception], truth: bool) -> None:
         self._refuse = refuse
@@ -27,7 +30,7 @@ class Opaque:
     def __getattr__(self, name: str) -> Any:
         raise self._refuse()
 
-    @property  # isinstance asks for it
+    @property  # type: ignore[misc]
     def __class__(self) -> Any:
         raise self._refuse()
 

@@ -42,6 +42,7 @@ def show(error: BaseException, driver_file: str) -> None:
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename == driver_file:
         trace = trace.tb_next
+    error.__traceback__ = trace  # the standard hook prints this one, whatever it is given
     try:
         sys.excepthook(type(error), error, trace)
     except BaseException:

@@ -1,0 +1,110 @@
+"""Limits hold for the whole tree of a program, and the run is over soon after one breaks."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+
+import pytest
+from sandbox_harness import Runner, left_behind
+
+from sandbox import RunStatus, Sandbox
+
+pytestmark = pytest.mark.sandbox
+
+_SPIN = "while True: pass"
+
+
+@pytest.mark.parametrize(
+    ("source", "status", "limits"),
+    [
+        (_SPIN, RunStatus.CPU_LIMIT, {"cpu_seconds": 0.3}),
+        (f"import os\nfor _ in range(3): os.fork()\n{_SPIN}", RunStatus.CPU_LIMIT, {"cpu_seconds": 0.5}),
+        ("import os, time\nwhile True:\n  p = os.fork()\n  if p: os.wait()\n  else:\n    t = time.time()\n    while time.time() < t + .1: pass\n    os._exit(0)", RunStatus.CPU_LIMIT, {"cpu_seconds": 0.5}),
+        ("import signal\nsignal.signal(signal.SIGXCPU, signal.SIG_IGN)\n" + _SPIN, RunStatus.CPU_LIMIT, {"cpu_seconds": 0.3}),
+        ("import time; time.sleep(60)", RunStatus.WALL_LIMIT, {"wall_seconds": 0.4}),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSTOP)", RunStatus.WALL_LIMIT, {"wall_seconds": 0.4}),
+        ("import os, time; [os.close(n) for n in (0, 1, 2)]; time.sleep(60)", RunStatus.WALL_LIMIT, {"wall_seconds": 0.4}),
+        ("x = []\nwhile True: x.append(bytearray(1 << 20))", RunStatus.MEMORY_LIMIT, {"memory_bytes": 100 << 20}),
+        ("import os, time\nx = bytearray(40 << 20)\nfor i in range(4):\n  if os.fork() == 0: x[:] = b'x' * len(x); time.sleep(9)\ntime.sleep(9)", RunStatus.MEMORY_LIMIT, {"memory_bytes": 128 << 20, "cpu_seconds": 5}),
+        ("while True: print('x' * 1000)", RunStatus.OUTPUT_LIMIT, {}),
+        ("import sys\nwhile True: sys.stderr.write('x' * 1000)", RunStatus.OUTPUT_LIMIT, {}),
+        ("print('x' * 2000)", RunStatus.OUTPUT_LIMIT, {"output_bytes": 1000}),
+        ("i = 0\nwhile True:\n  i += 1\n  open(str(i), 'wb').write(bytes(1 << 20))", RunStatus.DISK_LIMIT, {"disk_bytes": 20 << 20, "cpu_seconds": 5}),
+        ("i = 0\nwhile True:\n  i += 1\n  open(str(i), 'w').close()", RunStatus.DISK_LIMIT, {"disk_bytes": 4 << 20, "cpu_seconds": 5}),
+        ("import os, time\nf = []\nfor i in range(30):\n  f.append(open('x', 'wb')); os.unlink('x'); f[-1].write(bytes(1 << 20)); f[-1].flush()\ntime.sleep(9)", RunStatus.DISK_LIMIT, {"disk_bytes": 20 << 20}),
+    ],
+    ids=["cpu", "cpu of a tree", "cpu of children that ended", "cpu, signal ignored", "wall", "stopped", "no descriptors", "memory", "memory of a tree", "stdout", "stderr", "output", "disk", "files", "files without names"],
+)  # fmt: skip
+def test_broken_limit_is_named_and_ends_the_run(
+    run: Runner, source: str, status: RunStatus, limits: dict[str, float]
+) -> None:
+    start = time.monotonic()
+    result = run.script(source, **limits)
+    assert (result.status, result.exit_code, result.signal) == (status, None, None)
+    assert time.monotonic() - start < 4
+    assert len(result.stdout) <= limits.get("output_bytes", 1 << 20)
+
+
+def test_forks_share_memory_and_it_is_counted_once(run: Runner) -> None:
+    source = "import os, time\nx = bytearray(60 << 20)\nfor _ in range(5):\n  if os.fork() == 0: time.sleep(.15); os._exit(0)\ntime.sleep(.2); print('ok')"
+    assert run.script(source, memory_bytes=256 << 20).stdout == b"ok\n"
+
+
+def test_file_larger_than_allowed_is_an_error_inside(run: Runner) -> None:
+    result = run.script("open('x', 'wb').write(bytes(3 << 20))", file_bytes=1 << 20)
+    assert b"OSError: [Errno 27] File too large" in result.stderr
+
+
+def test_fork_bomb_is_ended_to_the_last_process(run: Runner, sandbox: Sandbox) -> None:
+    result = run.script("import os\nwhile True:\n  try: os.fork()\n  except OSError: pass", cpu_seconds=1, processes=20)
+    assert result.status in (RunStatus.CPU_LIMIT, RunStatus.SECURITY_VIOLATION)
+    assert run.script("print(1)").stdout == b"1\n"
+    assert left_behind(sandbox) == []
+
+
+@pytest.mark.parametrize("ends", ["os._exit(0)", "pass", "while True: os.write(1, b'x' * 65536)"])
+def test_nothing_outlives_its_run(run: Runner, sandbox: Sandbox, ends: str) -> None:
+    source = f"""
+import os, signal, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        for number in range(1, 32):
+            try: signal.signal(number, signal.SIG_IGN)
+            except (OSError, ValueError): pass
+        print(os.getpid(), flush=True)
+        {ends if "while" in ends else "time.sleep(60)"}
+    os._exit(0)
+time.sleep(.1)
+{"pass" if "while" in ends else ends}
+"""
+    result = run.script(source)
+    pid = result.stdout.split()[0].decode()
+    assert not os.path.exists(f"/proc/{pid}")
+    assert left_behind(sandbox) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import os\nos.makedirs('a/b'); open('a/b/\\n -rf ~', 'w').close(); os.mkdir('c', 0)",
+        "import os\nfor _ in range(1200): os.mkdir('d'); os.chdir('d')",
+        "import os\nfor i in range(3000): open(str(i), 'w').close()\nos.symlink('/etc', 'link'); os.symlink('..', 'up')",
+    ],
+    ids=["closed folders", "deep folders", "many files"],
+)
+def test_work_folder_is_gone_whatever_is_in_it(run: Runner, sandbox: Sandbox, source: str) -> None:
+    result = run.script(source)
+    assert result.exit_code == 0, result.stderr
+    assert left_behind(sandbox) == []
+    assert os.path.exists("/etc/passwd")
+
+
+def test_limits_of_one_run_do_not_touch_its_neighbour(run: Runner) -> None:
+    noisy = threading.Thread(target=run.script, args=(_SPIN,), kwargs={"cpu_seconds": 0.5})
+    noisy.start()
+    results = [run.script("print(1)") for _ in range(5)]
+    noisy.join()
+    assert all(result.stdout == b"1\n" for result in results)
