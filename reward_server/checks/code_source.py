@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from functools import lru_cache
 
 from reward_server.completion import after_thinking
@@ -54,7 +55,8 @@ def _closed(prefix: str) -> str:
     """The prompt with its begun function closed, so that a program can follow; nothing where it is not Python."""
     closed = prefix.rstrip() + "\n    pass\n"
     try:
-        ast.parse(closed)
+        with warnings.catch_warnings(action="ignore"):  # they would print the prompt
+            ast.parse(closed)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ""
     return closed

@@ -135,7 +135,7 @@ def _first_round(source: str, problem: CodeTests, params: CodeParams) -> Plan:
 
 
 def _tester(tests: Sequence[AssertTest | CheckTest], setup: str) -> Program:
-    return make_tester([Case(test.code, test.entry if isinstance(test, CheckTest) else None) for test in tests], setup)
+    return make_tester([Case(test.code, test.entry) for test in tests], setup)
 
 
 def _shared_round(this: Round, tests: dict[int, AssertTest | CheckTest], outcomes: dict[int, Outcome]) -> Plan:

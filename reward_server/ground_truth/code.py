@@ -13,6 +13,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from reward_server.errors import GroundTruthInvalid
+from reward_server.ground_truth.test_syntax import builtin_under_test, require_python
 
 MAX_TESTS = 512
 JSON_LAYERS = 3  # data sets encode JSON in strings of JSON
@@ -47,6 +48,11 @@ class AssertTest(TestModel):
     type: Literal["assert"] = "assert"
     code: str = Field(min_length=1)
 
+    @property
+    def entry(self) -> str | None:
+        """The function under test, where its name alone would not tell it from Python's own."""
+        return builtin_under_test(self.code)
+
 
 class CheckTest(TestModel):
     """Code that defines `check(candidate)`, called with the function `entry` of the program (HumanEval)."""
@@ -77,11 +83,16 @@ def parse_code_tests(ground_truth: JsonValue) -> CodeTests:
     """The tests of a ground truth in any of the shapes above. Raises GroundTruthInvalid."""
     shape = _unwrapped(ground_truth)
     try:
-        return CodeTests.model_validate(_normalised(shape))
+        problem = CodeTests.model_validate(_normalised(shape))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise GroundTruthInvalid(f"tests do not fit: {where}: {first['msg']}") from error
+    require_python(problem.setup, "setup")
+    for place, test in enumerate(problem.tests):
+        if isinstance(test, AssertTest | CheckTest):
+            require_python(test.code, f"test {place}")
+    return problem
 
 
 def _unwrapped(ground_truth: Any) -> Any:

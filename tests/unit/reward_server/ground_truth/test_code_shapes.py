@@ -51,8 +51,11 @@ def test_apps_columns_are_programs_or_calls() -> None:
         {"inputs": ["1"], "outputs": []},
         {"inputs": ["nonsense"], "outputs": ["1"], "fn_name": "f"},
         {"tests": [{"type": "assert", "code": "assert f()"}], "language": "cobol"},
+        {"tests": [{"type": "assert", "code": "assert f( =="}]},
+        {"tests": [{"type": "assert", "code": "assert f()"}], "setup": "import"},
+        ["(" * 5000 + ")" * 5000],
     ],
 )
 def test_what_cannot_be_judged_is_said(shape: object) -> None:
-    with pytest.raises(GroundTruthInvalid, match=r"expected|fit"):
+    with pytest.raises(GroundTruthInvalid, match=r"expected|fit|not Python"):
         parse_code_tests(shape)  # type: ignore[arg-type]
