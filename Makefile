@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve demo test check format acceptance bench-score up down clean
+.PHONY: help install serve demo test check format acceptance test-compose bench-score up down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,7 +28,7 @@ demo: $(INSTALLED) ## train a small model on a small task against a server of it
 	$(BIN)/python examples/demo.py
 
 test: $(INSTALLED) ## all quick tests
-	$(BIN)/pytest -m "not slow and not gpu"
+	$(BIN)/pytest -m "not slow and not gpu and not compose"
 
 check: $(INSTALLED) ## formatting, lint, types, import rules
 	$(BIN)/ruff format --check .
@@ -42,6 +42,9 @@ format: $(INSTALLED) ## rewrite the code in the house style
 
 acceptance: $(INSTALLED) ## whole corpora and recipes (slow)
 	$(BIN)/pytest -m slow
+
+test-compose: $(INSTALLED) ## build and start the container, and judge code in it (needs a Docker engine)
+	$(BIN)/pytest -m compose
 
 bench-score: $(INSTALLED) ## items per second of the server on real completions (needs ../shared)
 	$(BIN)/python tests/benchmarks/bench_score.py

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 
 def after_thinking(completion: str) -> str | None:
-    """What follows the last </think>; all of it where nobody thought aloud; None where thinking was never closed."""
-    _, closed, text = completion.rpartition("</think>")
-    return None if not closed and "<think>" in text else text
+    """What follows the last </think>; all of it where nobody thought aloud; None where a thought is still open."""
+    text = completion.rpartition("</think>")[2]
+    return None if "<think>" in text else text
 
 
 def answer_tag(text: str) -> str | None:

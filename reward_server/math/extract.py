@@ -9,6 +9,7 @@ value, are a hedge: the caller decides that, since it takes a comparison.
 
 from dataclasses import dataclass
 
+from reward_server.completion import after_thinking, answer_tag
 from reward_server.math import statements
 from reward_server.math.boxes import boxes_in, final_boxes
 from reward_server.math.compare import read
@@ -28,31 +29,16 @@ class Extraction:
 
 def extract(completion: str, *, numeric: bool, choice: bool) -> Extraction:
     """The final answer; `numeric` and `choice` say which bare values may be taken from a last sentence."""
-    final = final_part(completion)
+    final = after_thinking(completion)
     if final is None:
         return Extraction((), "none", ("unclosed_think",))
-    inside, tagged = _answer_tag(final)
-    marked = _marked(inside, numeric=numeric, choice=choice)
+    tagged = answer_tag(final)
+    marked = _marked(final if tagged is None else tagged, numeric=numeric, choice=choice)
     if marked is not None:
         return marked
-    if tagged:
-        return Extraction((inside.strip(),) if inside.strip() else (), "answer_tag")
-    return _unmarked(inside, numeric=numeric, choice=choice)
-
-
-def final_part(completion: str) -> str | None:
-    """What follows the last `</think>`; None when a thought is still open."""
-    _, closed, after = completion.rpartition("</think>")
-    return None if "<think>" in after else (after if closed else completion)
-
-
-def _answer_tag(text: str) -> tuple[str, bool]:
-    """What the last `<answer>` holds, its end tag possibly cut off by a stop string."""
-    before, closed, _ = text.rpartition("</answer>")
-    start = (before if closed else text).rfind("<answer>")
-    if start < 0:
-        return text, False
-    return (before if closed else text)[start + len("<answer>") :], True
+    if tagged is None:
+        return _unmarked(final, numeric=numeric, choice=choice)
+    return Extraction((tagged.strip(),) if tagged.strip() else (), "answer_tag")
 
 
 def _marked(text: str, *, numeric: bool, choice: bool) -> Extraction | None:
