@@ -24,7 +24,7 @@ def attack(outside: str, secret: str, port: int, unix_path: str, abstract_name: 
         "udp": lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("127.0.0.1", port)),
         "unix_socket": lambda: socket.socket(socket.AF_UNIX).connect(unix_path),
         "abstract_socket": lambda: socket.socket(socket.AF_UNIX).connect(abstract_name),
-        "become_root": lambda: os.setuid(0) if os.getuid() else _fail("it is root"),
+        "become_root": lambda: os.setuid(0),
     }
     answers = {name: _denied(attempt) for name, attempt in attempts.items()}
     strangers = sorted(set(os.environ) - set(allowed))
@@ -73,10 +73,6 @@ def _read(path: str) -> bytes:
 def _write(path: str) -> None:
     with open(path, "w") as file:
         file.write("x")
-
-
-def _fail(why: str) -> None:
-    raise RuntimeError(why)
 
 
 def _no_descriptors() -> str:

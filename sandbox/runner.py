@@ -90,7 +90,7 @@ class Sandbox:
         for slot in self._slots:
             slot.close()
         for slot in self._slots:
-            slot.join()
+            slot.drop()
         if self._root is not None:
             shutil.rmtree(self._root, ignore_errors=True)
 

@@ -79,7 +79,7 @@ class Slot:
         if self._closed.is_set():
             raise SandboxClosedError("the sandbox is closed")
         if self._zygote is not None and self._zygote.poll() is not None:
-            self._drop()
+            self.drop()
         if self._zygote is None:
             self.start()
             self.facts = {}
@@ -100,7 +100,7 @@ class Slot:
         except (EOFError, OSError):
             zygote.kill()
             said = (zygote.stderr.read() if zygote.stderr else b"").decode(errors="replace")[-500:].strip()
-        self._drop()
+        self.drop()
         raise SandboxCrashedError(f"the zygote did not start: {said or 'no answer in time'}")
 
     def exchange(
@@ -118,7 +118,7 @@ class Slot:
                 self._await_answer(ours.fileno(), time.monotonic() + longest_seconds, cancelled)
                 header, blobs = frames.read(ours.fileno())
             except (EOFError, OSError, ValueError) as error:
-                self._drop()
+                self.drop()
                 if self._closed.is_set():
                     raise SandboxClosedError("the sandbox was closed during the run") from error
                 raise SandboxCrashedError("a process of the sandbox ended during the run") from error
@@ -147,23 +147,15 @@ class Slot:
             with suppress(OSError):
                 control.shutdown(socket.SHUT_RDWR)
 
-    def join(self) -> None:
-        """Wait for the zygote's end, after `close`."""
-        zygote = self._zygote
-        if zygote is not None:
-            try:
-                zygote.wait(_STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                zygote.kill()
-        self._drop()
-
-    def _drop(self) -> None:
-        """Forget the zygote, dead or alive. Its supervisor sees that it is gone and ends the run."""
+    def drop(self) -> None:
+        """Forget the zygote. Closing its socket ends it, but it first cleans up after a supervisor that died."""
         zygote, self._zygote = self._zygote, None
         control, self._control = self._control, None
         if control is not None:
             control.close()
         if zygote is not None:
+            with suppress(subprocess.TimeoutExpired):
+                zygote.wait(self._config.cleanup_seconds + _STOP_SECONDS)
             zygote.kill()
             zygote.wait()
             if zygote.stderr is not None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from sandbox import ExecutionResult, Limits, Mode, Program, Sandbox
 from sandbox.calls import Call, Reply, read_replies, requests
 from sandbox.suite import Case, CaseResult, make_tester, read_report
+from sandbox.tree import usage_of
 
 SECRET = "CANARY_7F3A"  # in the environment of the server, so to speak
 
@@ -32,16 +33,19 @@ class Runner:
 
 
 def left_behind(sandbox: Sandbox) -> list[str]:
-    """Processes of the slots' uids, and entries of the slots' folders."""
-    first = sandbox.config.base_uid
-    uids = range(first, first + 2 * sandbox.config.slots)
-    left = []
+    """Processes of programs, and entries of the slots' folders. A fork of a zygote keeps its command line.
+
+    The zygotes themselves do not count, nor their supervisors, which end a moment after they have answered.
+    """
+    root = sandbox._root or ""
+    zygotes = {slot._zygote.pid for slot in sandbox._slots if slot._zygote is not None}
+    left = [str(path) for path in Path(root).glob("slot-*/*")]
     for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
+        usage = usage_of(int(entry.name)) if entry.name.isdecimal() else None
+        if usage is not None and usage.pid not in zygotes and usage.parent not in zygotes:
             try:
-                if entry.stat().st_uid in uids:
+                if root.encode() in (entry / "cmdline").read_bytes():
                     left.append(entry.name)
             except OSError:
                 continue
-    root = Path(sandbox._root or "")
-    return left + [str(path) for path in root.glob("slot-*/*")]
+    return left

@@ -1,0 +1,156 @@
+"""Our own faults: they are errors, never verdicts, and the next run works."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sandbox_harness import Runner, left_behind
+
+from sandbox import (
+    Mode,
+    Program,
+    Sandbox,
+    SandboxCancelledError,
+    SandboxClosedError,
+    SandboxConfig,
+    SandboxCrashedError,
+)
+from sandbox.tree import descendants
+
+pytestmark = pytest.mark.sandbox
+
+_SLEEP = Program("import os, time\nif os.fork() == 0: os.setsid()\ntime.sleep(60)")
+
+
+@pytest.fixture
+def own() -> Sandbox:
+    """A sandbox that a test may break, with one slot."""
+    with Sandbox(SandboxConfig(slots=1)) as opened:
+        yield opened
+
+
+def in_background(call: Callable[[], object]) -> tuple[threading.Thread, list[BaseException]]:
+    errors: list[BaseException] = []
+
+    def target() -> None:
+        try:
+            call()
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=target)
+    thread.start()
+    return thread, errors
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_killed_zygote_is_replaced_and_the_run_is_retryable(own: Sandbox) -> None:
+    thread, errors = in_background(lambda: own.run(_SLEEP))
+    zygote = own._slots[0]._zygote
+    assert zygote is not None
+    wait_until(lambda: len(descendants(zygote.pid)) == 3)
+    left = [usage.pid for usage in descendants(zygote.pid)]
+    os.kill(zygote.pid, signal.SIGKILL)
+    thread.join(10)
+    assert isinstance(errors[0], SandboxCrashedError)
+    assert errors[0].retryable
+    assert own.run(Program("print(1)")).stdout == b"1\n"
+    wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in left))
+
+
+def test_killed_supervisor_leaves_nothing_and_the_run_is_retryable(own: Sandbox) -> None:
+    thread, errors = in_background(lambda: own.run(_SLEEP))
+    zygote = own._slots[0]._zygote
+    assert zygote is not None
+    wait_until(lambda: len(descendants(zygote.pid)) == 3)
+    os.kill(descendants(zygote.pid)[0].pid, signal.SIGKILL)
+    thread.join(10)
+    assert isinstance(errors[0], SandboxCrashedError)
+    assert own.run(Program("print(1)")).stdout == b"1\n"
+    assert left_behind(own) == []
+
+
+def test_cancelled_run_ends_early_and_leaves_nothing(own: Sandbox) -> None:
+    cancelled = threading.Event()
+    thread, errors = in_background(lambda: own.run(_SLEEP, cancelled=cancelled))
+    time.sleep(0.2)
+    cancelled.set()
+    thread.join(3)
+    assert isinstance(errors[0], SandboxCancelledError)
+    assert own.run(Program("print(1)")).stdout == b"1\n"
+    assert left_behind(own) == []
+
+
+def test_cancelled_run_does_not_wait_for_a_slot(own: Sandbox) -> None:
+    busy = threading.Event()
+    thread, _ = in_background(lambda: own.run(_SLEEP, cancelled=busy))
+    time.sleep(0.1)
+    cancelled = threading.Event()
+    cancelled.set()
+    with pytest.raises(SandboxCancelledError):
+        own.run(Program("print(1)"), cancelled=cancelled)
+    busy.set()
+    thread.join(3)
+
+
+def test_close_ends_what_runs_and_turns_away_what_waits() -> None:
+    sandbox = Sandbox(SandboxConfig(slots=1)).open()
+    root = sandbox._root
+    running, first = in_background(lambda: sandbox.run(_SLEEP))
+    waiting, second = in_background(lambda: sandbox.run(_SLEEP))
+    time.sleep(0.2)
+    sandbox.close()
+    running.join(10)
+    waiting.join(10)
+    assert [type(errors[0]) for errors in (first, second)] == [SandboxClosedError] * 2
+    with pytest.raises(SandboxClosedError):
+        sandbox.run(_SLEEP)
+    assert left_behind(sandbox) == []
+    assert root is not None
+    assert not Path(root).exists()
+
+
+def test_many_threads_share_the_slots(run: Runner) -> None:
+    results: list[bytes] = []
+    threads = [threading.Thread(target=lambda n=n: results.append(run.script(f"print({n})").stdout)) for n in range(24)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(map(int, results)) == list(range(24))
+
+
+def test_host_that_ignores_ended_children_is_no_obstacle(own: Sandbox) -> None:
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        assert own.run(Program("import os; print(os.fork() == 0 or os.wait() and 1)")).exit_code == 0
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+
+def test_work_root_that_vanishes_is_an_error_not_a_verdict(own: Sandbox) -> None:
+    assert own._root is not None
+    folder = Path(own._root, "slot-0")
+    folder.rename(own._root + "/moved")
+    with pytest.raises(SandboxCrashedError):
+        own.run(Program("print(1)"))
+    Path(own._root, "moved").rename(folder) if not folder.exists() else None
+    assert own.run(Program("print(1)")).stdout == b"1\n"
+
+
+def test_program_with_a_huge_source_is_run(run: Runner, sandbox: Sandbox) -> None:
+    source = "x = '''" + "a" * (4 << 20) + "'''\nprint(len(x))"
+    assert sandbox.run(Program(source)).stdout == b"4194304\n"
+    assert sandbox.run(Program(source, Mode.CALLS)).exit_code == 0
