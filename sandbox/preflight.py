@@ -152,7 +152,7 @@ def _limits(run: Run) -> dict[str, str]:
     forks = run(Program(f"{_PROBES}\nfork_past_limit({_LIMITS.processes})\n"), _LIMITS)
     daemon = run(Program(f"{_PROBES}\nleave_daemon()\n"), _LIMITS)
     memory = run(Program("print(len(bytearray(400 << 20)))"), replace(_LIMITS, memory_bytes=64 << 20))
-    bounded = forks.status is RunStatus.SECURITY_VIOLATION or b"bounded" in forks.stdout
+    bounded = forks.status is RunStatus.PROCESS_LIMIT or b"bounded" in forks.stdout
     left = daemon.stdout.strip().decode()
     return {
         "fork_past_limit": _verdict(bounded, f"{forks.status}, {forks.stderr[-200:]!r}"),

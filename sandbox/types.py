@@ -51,7 +51,8 @@ class RunStatus(StrEnum):
     MEMORY_LIMIT = "memory_limit"
     OUTPUT_LIMIT = "output_limit"
     DISK_LIMIT = "disk_limit"
-    SECURITY_VIOLATION = "security_violation"  # a layer killed it, or it held more processes than allowed
+    PROCESS_LIMIT = "process_limit"  # only where the uid is shared: elsewhere fork fails inside the program
+    SECURITY_VIOLATION = "security_violation"  # a layer killed it
     STOPPED = "stopped"  # we ended it because its partner had ended or broken a limit
 
 

@@ -150,7 +150,7 @@ def _check(side: Side, processes: list[tree.Usage], now: float) -> None:
     if memory_bytes > limits.memory_bytes:
         side.breaks(RunStatus.MEMORY_LIMIT)
     if len(processes) > limits.processes:
-        side.breaks(RunStatus.SECURITY_VIOLATION)
+        side.breaks(RunStatus.PROCESS_LIMIT)
     if side.wait_status is None and now - side.started_at > limits.wall_seconds:
         side.breaks(RunStatus.WALL_LIMIT)
 

@@ -1,0 +1,121 @@
+"""Real attacks and real programs: the shared corpus, as this user and as one without any privilege."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import corpus
+import pytest
+from sandbox_harness import left_behind
+
+import sandbox as package
+from sandbox import Sandbox
+
+pytestmark = pytest.mark.sandbox
+
+_FOLDER = Path(__file__).resolve().parents[3] / "shared" / "cases" / "sandbox"
+_NOBODY = 65534
+_SYSTEM_PYTHON = "/usr/bin/python3"
+
+
+@pytest.fixture
+def folder() -> Path:
+    if not _FOLDER.is_dir():
+        text = f"the shared corpus is not at {_FOLDER}"
+        pytest.fail(text) if os.environ.get("CI") == "true" else pytest.skip(text)
+    return _FOLDER
+
+
+def test_hostile_programs_get_what_they_deserve(sandbox: Sandbox, folder: Path) -> None:
+    assert corpus.hostile(sandbox, folder / "hostile") == {}
+    assert left_behind(sandbox) == []
+
+
+def test_legitimate_programs_are_accepted(sandbox: Sandbox, folder: Path) -> None:
+    assert corpus.legitimate(sandbox, folder / "legit") == {}
+
+
+@pytest.fixture
+def readable_copy() -> Iterator[Path]:
+    """The package where every user can read it."""
+    with tempfile.TemporaryDirectory() as name:
+        copy = Path(name)
+        shutil.copytree(Path(package.__file__).parent, copy / "sandbox", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(corpus.__file__, copy)
+        if _FOLDER.is_dir():
+            shutil.copytree(_FOLDER, copy / "cases")
+        subprocess.run(["chmod", "-R", "a+rX,u+w", name], check=True)
+        yield copy
+
+
+def as_nobody(copy: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Python as a user without privileges, in an empty environment."""
+    if os.geteuid() != 0 or not shutil.which("setpriv") or not os.path.exists(_SYSTEM_PYTHON):
+        pytest.skip("only root, with setpriv and a Python for everybody, can become somebody else")
+    drop = ["setpriv", f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups", "--bounding-set=-all"]
+    environment = {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1", "PATH": os.defpath}
+    command = [*drop, _SYSTEM_PYTHON, *arguments]
+    return subprocess.run(command, env=environment, cwd=copy, capture_output=True, text=True, timeout=100, check=False)
+
+
+def test_ordinary_user_gets_level_base(readable_copy: Path) -> None:
+    done = as_nobody(readable_copy, "-m", "sandbox", "check", "--json")
+    report = json.loads(done.stdout)
+    assert (report["level"], report["own_uids"]) == ("base", False), done
+    assert set(report["tests"].values()) == {"pass"}
+
+
+def test_corpus_is_judged_alike_without_privileges(readable_copy: Path, folder: Path) -> None:
+    done = as_nobody(readable_copy, "corpus.py", str(readable_copy / "cases"))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {"level": "base", "uid": _NOBODY, "wrong": {}}
+
+
+_SHARED_UID = """
+import json, os, resource, stat, sys
+from sandbox import *
+from sandbox.calls import *
+from sandbox.suite import *
+open("/tmp/own-" + str(os.getpid()), "w").close()
+mine = "/tmp/own-" + str(os.getpid())
+source = '''
+import os, resource
+def attempt(f):
+    try: f(); return True
+    except OSError: return False
+def spy(pid, folder, server, mine):
+    return [attempt(f) for f in (
+        lambda: os.kill(pid, 0), lambda: os.kill(server, 0), lambda: open(f"/proc/{pid}/mem", "rb"),
+        lambda: open(f"/proc/{server}/environ"), lambda: os.listdir(folder), lambda: os.chmod(mine, 0),
+        lambda: os.utime(mine, (0, 0)), lambda: resource.prlimit(server, resource.RLIMIT_NOFILE, (3, 3)),
+        lambda: os.setpriority(os.PRIO_PROCESS, server, 19), lambda: os.sched_setaffinity(server, [0]))]
+'''
+code = f"import os\\nassert spy(os.getpid(), os.getcwd(), {os.getpid()}, {mine!r}) == [False] * 10, 1"
+with Sandbox(SandboxConfig(slots=1)) as box:
+    solution, tester = box.run_pair(Program(source, Mode.CALLS), make_tester([Case(code)]))
+    bomb = box.run(Program("import os\\nwhile True:\\n  try: os.fork()\\n  except OSError: pass"), Limits(processes=8))
+    folders = box.run(Program("import os\\nos.mkdir('a'); os.mkdir('a/b', 0); os.mkdir('c', 0)"))
+    again = box.run(Program("print(1)"))
+os.unlink(mine)
+print(json.dumps([read_report(tester.channel, 1)[0].status, bomb.status, folders.exit_code, again.stdout.decode()]))
+"""
+
+
+def test_programs_of_the_servers_own_uid_reach_neither_server_nor_partner(readable_copy: Path) -> None:
+    done = as_nobody(readable_copy, "-c", _SHARED_UID)
+    assert done.returncode == 0, done.stderr
+    report, bomb, exit_code, stdout = json.loads(done.stdout)
+    assert (report, exit_code, stdout) == ("passed", 0, "1\n")
+    assert bomb in ("process_limit", "cpu_limit")
+
+
+def test_sandbox_needs_nothing_but_the_standard_library() -> None:
+    command = [sys.executable, "-I", "-S", "-c", "import sys; sys.path.insert(0, sys.argv[1]); import sandbox.__main__"]
+    subprocess.run([*command, str(Path(package.__file__).parents[1])], check=True, timeout=30)
