@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any, NoReturn
+from typing import Any
 
-import orjson
 from pydantic import ValidationError
 from starlette.requests import Request
 
+from reward_server import lenient_json
 from reward_server.errors import BodyTooLarge, InvalidJson, InvalidRequest, UnsupportedMediaType
 from reward_server.wire import ScoreRequest
 
@@ -44,17 +43,8 @@ def parse_score_request(body: bytes) -> ScoreRequest:
 
 
 def parse_json(body: bytes) -> Any:
-    """JSON as orjson reads it, and with lone surrogates in strings, which model output does contain."""
+    """Raises InvalidJson."""
     try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        if b"\\u" not in body:
-            raise InvalidJson(f"expected JSON in UTF-8: {error}") from error
-    try:
-        return json.loads(body, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
+        return lenient_json.loads(body)
+    except ValueError as error:
         raise InvalidJson(f"expected JSON in UTF-8: {error}") from error
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")

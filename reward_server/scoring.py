@@ -66,12 +66,11 @@ class Scorer:
         if isinstance(item, InvalidItem):
             error = ItemError(code="invalid_item", message=item.reason, fault=Fault.DATA, retryable=False)
             return unscored(profile, index, item.id, error)
-        text, flags = readable(item.completion)
-        if len(text) > self._settings.max_completion_chars:
+        if len(item.completion) > self._settings.max_completion_chars:
             return self._too_long(profile, index, item)
-        seen = CheckInput(completion=text, ground_truth=item.ground_truth, prompt=item.prompt)
+        seen = CheckInput(completion=item.completion, ground_truth=item.ground_truth, prompt=item.prompt)
         judged = await asyncio.gather(*(self._judge(bound, seen) for bound in profile.checks))
-        return _assemble(profile, index, item.id, flags, judged)
+        return _assemble(profile, index, item.id, judged)
 
     def _too_long(self, profile: Profile, index: int, item: ScoreItem) -> ScoreResult:
         limit = self._settings.max_completion_chars
@@ -80,7 +79,7 @@ class Scorer:
             Judged(Component(value=0.0, weight=bound.weight, status=Status.OK, detail=detail), ("completion_too_long",))
             for bound in profile.checks
         ]
-        return _assemble(profile, index, item.id, (), judged)
+        return _assemble(profile, index, item.id, judged)
 
     async def _judge(self, bound: BoundCheck, item: CheckInput) -> Judged:
         try:
@@ -140,15 +139,6 @@ async def _forgiving(once: Callable[[], Awaitable[Verdict]]) -> Verdict:
     return await once()
 
 
-def readable(completion: str) -> tuple[str, tuple[str, ...]]:
-    """The text without lone surrogates, which no encoder takes, and a flag where there were any."""
-    try:
-        completion.encode("utf-8")
-    except UnicodeEncodeError:
-        return completion.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace"), ("invalid_unicode",)
-    return completion, ()
-
-
 def _item_error(error: RewardServerError, fault: Fault) -> ItemError:
     return ItemError(code=error.code, message=error.detail, fault=fault, retryable=error.retryable)
 
@@ -172,9 +162,7 @@ def _deadline_passed(profile: Profile, index: int, item: ScoreItem | InvalidItem
     return unscored(profile, index, item.id, error)
 
 
-def _assemble(
-    profile: Profile, index: int, item_id: str | None, flags: Sequence[str], judged: Sequence[Judged]
-) -> ScoreResult:
+def _assemble(profile: Profile, index: int, item_id: str | None, judged: Sequence[Judged]) -> ScoreResult:
     """The weighted sum where every component has a value; else the worst status, and no reward."""
     statuses = {one.component.status for one in judged}
     status = next((s for s in (Status.ERROR, Status.SKIPPED) if s in statuses), Status.OK)
@@ -186,7 +174,7 @@ def _assemble(
         id=item_id,
         status=status,
         reward=reward,
-        flags=list(dict.fromkeys([*flags, *(flag for one in judged for flag in one.flags)])),
+        flags=list(dict.fromkeys(flag for one in judged for flag in one.flags)),
         error=next((one.error for one in judged if one.error and one.component.status is status), None),
         components={b.component: one.component for b, one in zip(profile.checks, judged, strict=True)},
     )

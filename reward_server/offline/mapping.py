@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from reward_server.errors import ConfigError
-from reward_server.offline.rows import Row
+from reward_server.offline.rows import BrokenRow, Row
 from reward_server.wire import InvalidItem, ScoreItem
 
 ITEM_FIELDS = ("id", "group_id", "prompt", "completion", "ground_truth")
@@ -57,8 +57,10 @@ def parse_mapping(preset: str, overrides: Sequence[str]) -> dict[str, str]:
     return mapping
 
 
-def to_item(row: Row, mapping: Mapping[str, str]) -> ScoreItem | InvalidItem:
+def to_item(row: Row | BrokenRow, mapping: Mapping[str, str]) -> ScoreItem | InvalidItem:
     """The item of a row; an InvalidItem says which field is missing."""
+    if isinstance(row, BrokenRow):
+        return InvalidItem(id=None, reason=row.reason)
     found = {field: _first(row, path) for field, path in mapping.items()}
     item_id = None if found.get("id", MISSING) in (MISSING, None) else str(found["id"])[:256]
     completion = found["completion"]

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-import orjson
-
+from reward_server import lenient_json
 from reward_server.errors import ConfigError
 
 Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class BrokenRow:
+    """A line that is no row. It is counted and skipped, so that one line cannot stop a long run."""
+
+    reason: str
 
 
 def require_file(path: Path) -> None:
@@ -20,12 +27,12 @@ def require_file(path: Path) -> None:
         raise ConfigError(f"no file {path}: give --in a .jsonl, .jsonl.gz or .json file")
 
 
-def read_rows(path: Path) -> Iterator[Row]:
+def read_rows(path: Path) -> Iterator[Row | BrokenRow]:
     """Rows in the order of the file. JSONL needs memory for one line, JSON for the file. Raises ConfigError."""
     require_file(path)
     with _open(path) as file:
         if path.name.removesuffix(".gz").endswith(".json"):
-            yield from _from_json(orjson.loads(file.read()), path)
+            yield from _from_json(_whole(file.read(), path), path)
         else:
             yield from _from_lines(file, path)
 
@@ -34,17 +41,24 @@ def _open(path: Path) -> gzip.GzipFile | IO[bytes]:
     return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
 
 
-def _from_lines(file: Iterable[bytes], path: Path) -> Iterator[Row]:
+def _from_lines(file: Iterable[bytes], path: Path) -> Iterator[Row | BrokenRow]:
     for number, line in enumerate(file, 1):
         if not line.strip():
             continue
         try:
-            row = orjson.loads(line)
-        except orjson.JSONDecodeError as error:
-            raise ConfigError(f"{path}, line {number}: expected one JSON object a line: {error}") from error
-        if not isinstance(row, dict):
-            raise ConfigError(f"{path}, line {number}: expected a JSON object, got {type(row).__name__}")
-        yield row
+            row = lenient_json.loads(line)
+        except ValueError as error:
+            yield BrokenRow(f"{path.name}, line {number}: expected one JSON object a line: {error}")
+            continue
+        came = type(row).__name__
+        yield row if isinstance(row, dict) else BrokenRow(f"{path.name}, line {number}: expected an object, got {came}")
+
+
+def _whole(data: bytes, path: Path) -> Any:
+    try:
+        return lenient_json.loads(data)
+    except ValueError as error:
+        raise ConfigError(f"{path}: expected JSON: {error}") from error
 
 
 def _from_json(content: Any, path: Path) -> Iterator[Row]:

@@ -140,11 +140,16 @@ def test_a_bad_item_does_not_cost_its_neighbours(server_url: str) -> None:
     assert all(r["components"].keys() == {"math"} for r in results)
 
 
-def test_lone_surrogates_are_judged_and_flagged(server_url: str) -> None:
-    body = b'{"profile": "gsm8k", "items": [{"completion": "\\ud800 #### 4", "ground_truth": "4"}]}'
-    answer = httpx.post(f"{server_url}/v1/score", content=body, headers={"content-type": "application/json"})
-    result = answer.json()["results"][0]
-    assert (result["reward"], result["flags"]) == (1.0, ["invalid_unicode"])
+def test_lone_surrogates_anywhere_do_not_stop_the_judging(server_url: str) -> None:
+    item = b'{"id": "\\ud800", "prompt": "\\udfff", "completion": "\\ud800 #### 4", "ground_truth": "4"}'
+    for checks in (b'[{"check": "math"}]', b'[{"check": "exact"}, {"check": "format"}, {"check": "code"}]'):
+        body = b'{"checks": ' + checks + b', "items": [' + item + b', {"completion": "4", "ground_truth": "\\ud800"}]}'
+        answer = httpx.post(f"{server_url}/v1/score", content=body, headers={"content-type": "application/json"})
+        results = answer.json()["results"]
+        assert results[0]["id"] == "\ufffd"
+        assert {result["status"] for result in results} <= {"ok", "skipped"}
+        if checks.startswith(b'[{"check": "math"'):
+            assert results[0]["reward"] == 1.0
 
 
 def test_deeply_nested_ground_truth_is_refused_or_skipped(server_url: str) -> None:

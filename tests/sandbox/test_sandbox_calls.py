@@ -18,7 +18,10 @@ def test_calls_are_answered_in_order(run: Runner) -> None:
 
 @pytest.mark.parametrize("entry", ["Solution.twice", "Solution().twice"])
 def test_method_gets_a_fresh_instance(run: Runner, entry: str) -> None:
-    source = "class Solution:\n  def __init__(self): self.n = 0\n  def twice(self, x):\n    self.n += 1\n    return self.n, 2 * x"
+    source = (
+        "class Solution:\n  def __init__(self): self.n = 0\n  def twice(self, x):\n"
+        "    self.n += 1\n    return self.n, 2 * x"
+    )
     replies = run.calls(source, Call(entry, [4]), Call(entry, [5]))
     assert [reply.value for reply in replies] == [(1, 8), (1, 10)]
 
@@ -86,7 +89,10 @@ def test_changed_arguments_come_back(run: Runner) -> None:
     ],
 )
 def test_noise_on_the_channel_is_never_more_than_a_value(run: Runner, noise: str) -> None:
-    source = f"import os\ndef f(x):\n  for fd in range(3, 30):\n    try: os.write(fd, {noise})\n    except OSError: pass\n  return x"
+    source = (
+        f"import os\ndef f(x):\n  for fd in range(3, 30):\n    try: os.write(fd, {noise})\n"
+        f"    except OSError: pass\n  return x"
+    )
     first, second = run.calls(source, Call("f", [1]), Call("f", [2]))
     assert second.kind is ReplyKind.BROKEN
     assert first.kind is ReplyKind.BROKEN or first.value == 3

@@ -18,7 +18,10 @@ pytestmark = pytest.mark.sandbox
 
 def attempt(run: Runner, code: str) -> str:
     """What came of it: `done`, or the name of the error."""
-    source = f"import ctypes, os, socket, sys\ntry:\n    {code}\n    print('done')\nexcept OSError as e: print(type(e).__name__)"
+    source = (
+        f"import ctypes, os, socket, sys\ntry:\n    {code}\n    print('done')\n"
+        f"except OSError as e: print(type(e).__name__)"
+    )
     result = run.script(source)
     assert result.exit_code == 0, result
     return result.stdout.decode().strip()
@@ -97,7 +100,10 @@ def test_only_the_standard_descriptors_are_open(run: Runner) -> None:
 
 
 def test_work_folder_starts_empty_and_is_private(run: Runner) -> None:
-    source = "import os; open('x', 'w'); print(sorted(os.listdir('.')), oct(os.stat('.').st_mode), oct(os.stat('x').st_mode))"
+    source = (
+        "import os; open('x', 'w'); "
+        "print(sorted(os.listdir('.')), oct(os.stat('.').st_mode), oct(os.stat('x').st_mode))"
+    )
     for _ in range(2):
         assert run.script(source).stdout == b"['main.py', 'x'] 0o40700 0o100600\n"
 
@@ -105,7 +111,10 @@ def test_work_folder_starts_empty_and_is_private(run: Runner) -> None:
 def test_runs_do_not_see_what_earlier_runs_left(run: Runner) -> None:
     run.script("import builtins, random, sys; builtins.left = 1; sys.left = 1; random.left = 1; open('left', 'w')")
     for _ in range(2):
-        source = "import builtins, os, random, sys; print([hasattr(m, 'left') for m in (builtins, random, sys)], os.listdir())"
+        source = (
+            "import builtins, os, random, sys; "
+            "print([hasattr(m, 'left') for m in (builtins, random, sys)], os.listdir())"
+        )
         assert run.script(source).stdout == b"[False, False, False] ['main.py']\n"
 
 

@@ -21,22 +21,76 @@ _SPIN = "while True: pass"
     [
         (_SPIN, RunStatus.CPU_LIMIT, {"cpu_seconds": 0.3}),
         (f"import os\nfor _ in range(3): os.fork()\n{_SPIN}", RunStatus.CPU_LIMIT, {"cpu_seconds": 0.5}),
-        ("import os, time\nwhile True:\n  p = os.fork()\n  if p: os.wait()\n  else:\n    t = time.time()\n    while time.time() < t + .1: pass\n    os._exit(0)", RunStatus.CPU_LIMIT, {"cpu_seconds": 0.5}),
-        ("import signal\nsignal.signal(signal.SIGXCPU, signal.SIG_IGN)\n" + _SPIN, RunStatus.CPU_LIMIT, {"cpu_seconds": 0.3}),
+        (
+            (
+                "import os, time\nwhile True:\n  p = os.fork()\n  if p: os.wait()\n  else:\n"
+                "    t = time.time()\n    while time.time() < t + .1: pass\n    os._exit(0)"
+            ),
+            RunStatus.CPU_LIMIT,
+            {"cpu_seconds": 0.5},
+        ),
+        (
+            "import signal\nsignal.signal(signal.SIGXCPU, signal.SIG_IGN)\n" + _SPIN,
+            RunStatus.CPU_LIMIT,
+            {"cpu_seconds": 0.3},
+        ),
         ("import time; time.sleep(60)", RunStatus.WALL_LIMIT, {"wall_seconds": 0.4}),
         ("import os, signal; os.kill(os.getpid(), signal.SIGSTOP)", RunStatus.WALL_LIMIT, {"wall_seconds": 0.4}),
-        ("import os, time; [os.close(n) for n in (0, 1, 2)]; time.sleep(60)", RunStatus.WALL_LIMIT, {"wall_seconds": 0.4}),
+        (
+            "import os, time; [os.close(n) for n in (0, 1, 2)]; time.sleep(60)",
+            RunStatus.WALL_LIMIT,
+            {"wall_seconds": 0.4},
+        ),
         ("x = []\nwhile True: x.append(bytearray(1 << 20))", RunStatus.MEMORY_LIMIT, {"memory_bytes": 100 << 20}),
-        ("import os, time\nx = bytearray(40 << 20)\nfor i in range(4):\n  if os.fork() == 0: x[:] = b'x' * len(x); time.sleep(9)\ntime.sleep(9)", RunStatus.MEMORY_LIMIT, {"memory_bytes": 128 << 20, "cpu_seconds": 5}),
+        (
+            (
+                "import os, time\nx = bytearray(40 << 20)\nfor i in range(4):\n"
+                "  if os.fork() == 0: x[:] = b'x' * len(x); time.sleep(9)\ntime.sleep(9)"
+            ),
+            RunStatus.MEMORY_LIMIT,
+            {"memory_bytes": 128 << 20, "cpu_seconds": 5},
+        ),
         ("while True: print('x' * 1000)", RunStatus.OUTPUT_LIMIT, {}),
         ("import sys\nwhile True: sys.stderr.write('x' * 1000)", RunStatus.OUTPUT_LIMIT, {}),
         ("print('x' * 2000)", RunStatus.OUTPUT_LIMIT, {"output_bytes": 1000}),
-        ("i = 0\nwhile True:\n  i += 1\n  open(str(i), 'wb').write(bytes(1 << 20))", RunStatus.DISK_LIMIT, {"disk_bytes": 20 << 20, "cpu_seconds": 5}),
-        ("i = 0\nwhile True:\n  i += 1\n  open(str(i), 'w').close()", RunStatus.DISK_LIMIT, {"disk_bytes": 4 << 20, "cpu_seconds": 5}),
-        ("import os, time\nf = []\nfor i in range(30):\n  f.append(open('x', 'wb')); os.unlink('x'); f[-1].write(bytes(1 << 20)); f[-1].flush()\ntime.sleep(9)", RunStatus.DISK_LIMIT, {"disk_bytes": 20 << 20}),
+        (
+            "i = 0\nwhile True:\n  i += 1\n  open(str(i), 'wb').write(bytes(1 << 20))",
+            RunStatus.DISK_LIMIT,
+            {"disk_bytes": 20 << 20, "cpu_seconds": 5},
+        ),
+        (
+            "i = 0\nwhile True:\n  i += 1\n  open(str(i), 'w').close()",
+            RunStatus.DISK_LIMIT,
+            {"disk_bytes": 4 << 20, "cpu_seconds": 5},
+        ),
+        (
+            (
+                "import os, time\nf = []\nfor i in range(30):\n"
+                "  f.append(open('x', 'wb')); os.unlink('x'); f[-1].write(bytes(1 << 20)); f[-1].flush()\n"
+                "time.sleep(9)"
+            ),
+            RunStatus.DISK_LIMIT,
+            {"disk_bytes": 20 << 20},
+        ),
     ],
-    ids=["cpu", "cpu of a tree", "cpu of children that ended", "cpu, signal ignored", "wall", "stopped", "no descriptors", "memory", "memory of a tree", "stdout", "stderr", "output", "disk", "files", "files without names"],
-)  # fmt: skip
+    ids=[
+        "cpu",
+        "cpu of a tree",
+        "cpu of children that ended",
+        "cpu, signal ignored",
+        "wall",
+        "stopped",
+        "no descriptors",
+        "memory",
+        "memory of a tree",
+        "stdout",
+        "stderr",
+        "output",
+        "disk",
+        "files",
+        "files without names",
+    ],
+)
 def test_broken_limit_is_named_and_ends_the_run(
     run: Runner, source: str, status: RunStatus, limits: dict[str, float]
 ) -> None:
@@ -48,7 +102,10 @@ def test_broken_limit_is_named_and_ends_the_run(
 
 
 def test_forks_share_memory_and_it_is_counted_once(run: Runner) -> None:
-    source = "import os, time\nx = bytearray(60 << 20)\nfor _ in range(5):\n  if os.fork() == 0: time.sleep(.15); os._exit(0)\ntime.sleep(.2); print('ok')"
+    source = (
+        "import os, time\nx = bytearray(60 << 20)\nfor _ in range(5):\n"
+        "  if os.fork() == 0: time.sleep(.15); os._exit(0)\ntime.sleep(.2); print('ok')"
+    )
     assert run.script(source, memory_bytes=256 << 20).stdout == b"ok\n"
 
 
@@ -91,7 +148,10 @@ time.sleep(.1)
     [
         "import os\nos.makedirs('a/b'); open('a/b/\\n -rf ~', 'w').close(); os.mkdir('c', 0)",
         "import os\nfor _ in range(1200): os.mkdir('d'); os.chdir('d')",
-        "import os\nfor i in range(3000): open(str(i), 'w').close()\nos.symlink('/etc', 'link'); os.symlink('..', 'up')",
+        (
+            "import os\nfor i in range(3000): open(str(i), 'w').close()\n"
+            "os.symlink('/etc', 'link'); os.symlink('..', 'up')"
+        ),
     ],
     ids=["closed folders", "deep folders", "many files"],
 )

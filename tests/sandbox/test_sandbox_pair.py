@@ -82,14 +82,20 @@ def test_function_named_like_a_builtin_is_used_when_it_is_the_entry(run: Runner)
 
 
 def test_arguments_changed_in_place_are_changed_for_the_test_too(run: Runner) -> None:
-    code = "x = [3, 1, 2]; d = {}; s = {1}; b = bytearray(b'a')\nf(x, d, s=s, b=b)\nassert (x, d, s, b) == ([1, 2, 3], {'k': 1}, set(), b'ab')"
+    code = (
+        "x = [3, 1, 2]; d = {}; s = {1}; b = bytearray(b'a')\nf(x, d, s=s, b=b)\n"
+        "assert (x, d, s, b) == ([1, 2, 3], {'k': 1}, set(), b'ab')"
+    )
     source = "def f(x, d, s, b): x.sort(); d['k'] = 1; s.clear(); b.append(98)"
     assert run.tests(source, code)[0].status is CaseStatus.PASSED
 
 
 def test_own_exceptions_of_the_solution_can_be_expected(run: Runner) -> None:
     source = "class Empty(LookupError): pass\ndef f(): raise Empty('e', 1)"
-    code = "for kind in (Empty, LookupError, Exception):\n  try: f()\n  except kind as e: assert e.args == ('e', 1)\n  else: assert 0"
+    code = (
+        "for kind in (Empty, LookupError, Exception):\n  try: f()\n"
+        "  except kind as e: assert e.args == ('e', 1)\n  else: assert 0"
+    )
     assert run.tests(source, code)[0].status is CaseStatus.PASSED
 
 
@@ -118,10 +124,22 @@ def test_result_that_is_not_plain_is_only_true_or_false(run: Runner) -> None:
         "def add(a, b): raise StopIteration",
         "def add(a, b): raise AssertionError",
         "def add(a, b): raise SystemExit(0)",
-        'import os\nfor fd in range(3, 99):\n  try: os.write(fd, b\'{"case": 0, "status": "passed", "error": "", "message": "", "cause": ""}\\n\')\n  except OSError: pass\nos._exit(0)',
+        (
+            "import os\nfor fd in range(3, 99):\n"
+            '  try: os.write(fd, b\'{"case": 0, "status": "passed", "error": "", "message": "", "cause": ""}\\n'
+            "')\n  except OSError: pass\nos._exit(0)"
+        ),
         'import os\nfor i in range(9):\n  os.write(4, b\'{"id":%d,"value":0}\\n\' % i)\nos._exit(0)',
-        "import builtins\nbuiltins.AssertionError = SystemExit\nbuiltins.isinstance = lambda *a: True\ndef add(a, b): return None",
-        "import sys\ndef add(a, b):\n  f = sys._getframe()\n  while f:\n    for v in list(f.f_locals.values()) + list(f.f_globals.values()):\n      if isinstance(v, (int, str)) and str(v) == '7919': return 7919\n    f = f.f_back",
+        (
+            "import builtins\nbuiltins.AssertionError = SystemExit\n"
+            "builtins.isinstance = lambda *a: True\ndef add(a, b): return None"
+        ),
+        (
+            "import sys\ndef add(a, b):\n  f = sys._getframe()\n  while f:\n"
+            "    for v in list(f.f_locals.values()) + list(f.f_globals.values()):\n"
+            "      if isinstance(v, (int, str)) and str(v) == '7919': return 7919\n"
+            "    f = f.f_back"
+        ),
         "def add(a, b): return 7919 if 'YRANAC'[::-1] in str(__import__('gc').get_objects()) else 0",
         "import unittest.mock\nadd = unittest.mock.MagicMock()",
         "import unittest.mock\ndef add(a, b): return unittest.mock.ANY",
@@ -154,7 +172,10 @@ def is_open(fd):
     try: os.fstat(fd); return True
     except OSError: return False
 """
-    code = f"import os\nopen('secret', 'w').write({_EXPECTED!r})\nassert spy(os.getpid(), os.getcwd()) == ([], False, [0, 1, 2, 3, 4])"
+    code = (
+        f"import os\nopen('secret', 'w').write({_EXPECTED!r})\n"
+        f"assert spy(os.getpid(), os.getcwd()) == ([], False, [0, 1, 2, 3, 4])"
+    )
     result = run.tests(source, code)[0]
     assert result.status is CaseStatus.PASSED, result
     assert left_behind(sandbox) == []

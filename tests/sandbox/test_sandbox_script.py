@@ -31,15 +31,37 @@ pytestmark = pytest.mark.sandbox
             b"",
             b"late\n",
         ),
-        ("import sys; sys.setrecursionlimit(30000)\ndef f(n): return n and 1 + f(n - 1)\nprint(f(20000))", b"", b"20000\n"),
-        ("import os\nif os.fork() == 0: print('child'); os._exit(0) if False else exit()\nos.wait(); print('end')", b"", b"child\nend\n"),
-        ("import subprocess, sys; print(subprocess.run([sys.executable, '-c', 'print(7)'], capture_output=True).stdout)", b"", b"b'7\\n'\n"),
-        ("import multiprocessing as m\ndef f(c): c.send(6)\na, b = m.Pipe()\np = m.Process(target=f, args=(b,))\np.start(); print(a.recv()); p.join()", b"", b"6\n"),
+        (
+            ("import sys; sys.setrecursionlimit(30000)\ndef f(n): return n and 1 + f(n - 1)\nprint(f(20000))"),
+            b"",
+            b"20000\n",
+        ),
+        (
+            ("import os\nif os.fork() == 0: print('child'); os._exit(0) if False else exit()\nos.wait(); print('end')"),
+            b"",
+            b"child\nend\n",
+        ),
+        (
+            (
+                "import subprocess, sys; "
+                "print(subprocess.run([sys.executable, '-c', 'print(7)'], capture_output=True).stdout)"
+            ),
+            b"",
+            b"b'7\\n'\n",
+        ),
+        (
+            (
+                "import multiprocessing as m\ndef f(c): c.send(6)\na, b = m.Pipe()\n"
+                "p = m.Process(target=f, args=(b,))\np.start(); print(a.recv()); p.join()"
+            ),
+            b"",
+            b"6\n",
+        ),
         ("import pickle\nclass A: pass\nprint(pickle.loads(pickle.dumps(A())).__class__.__name__)", b"", b"A\n"),
         ("import asyncio\nasync def f(): await asyncio.sleep(.001); print('async')\nasyncio.run(f())", b"", b"async\n"),
         ("import sandbox", b"", b""),
     ],
-)  # fmt: skip
+)
 def test_program_sees_an_ordinary_python(run: Runner, source: str, stdin: bytes, stdout: bytes) -> None:
     result = run.script(source, stdin)
     assert (result.stdout, result.status) == (stdout, RunStatus.EXITED), result.stderr.decode()

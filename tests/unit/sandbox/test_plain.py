@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import time
@@ -66,10 +67,8 @@ def test_plain_value_survives_the_round_trip(value: Any) -> None:
 
 @given(st.binary() | st.text())
 def test_any_text_gives_a_value_or_one_kind_of_error(text: bytes | str) -> None:
-    try:
+    with contextlib.suppress(PlainError):
         plain.decode(text)
-    except PlainError:
-        pass
 
 
 _json = st.recursive(

@@ -8,7 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from trainer_client.__main__ import main
-from trainer_client.config import RewardConfig, TrainConfig, load
+from trainer_client.command_line import load
+from trainer_client.config import RewardConfig, TrainConfig
 from trainer_client.errors import ConfigError
 
 CONFIGS = Path(__file__).parents[3] / "configs"

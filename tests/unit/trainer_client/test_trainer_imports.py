@@ -25,6 +25,12 @@ def test_nothing_heavy_is_loaded(code: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_reward_client_needs_no_more_than_the_bare_install() -> None:
+    """`pip install assay` without extras brings httpx and pydantic."""
+    check = "import sys, trainer_client.reward_client\nassert not {'pydantic_settings', 'rich'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", check], timeout=60, check=True)
+
+
 def test_help_lists_every_setting() -> None:
     command = [sys.executable, "-m", "trainer_client", "train", "--help"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)

@@ -70,9 +70,18 @@ def test_rows_come_from_lines_lists_and_columns(tmp_path: Path, name: str, conte
     assert list(read_rows(tmp_path / f"{name}.gz")) == ROWS
 
 
-def test_a_broken_line_is_named(tmp_path: Path) -> None:
-    (tmp_path / "rows.jsonl").write_text('{"a": 1}\n{"a": \n')
-    with pytest.raises(ConfigError, match="line 2"):
-        list(read_rows(tmp_path / "rows.jsonl"))
-    with pytest.raises(ConfigError, match="no file"):
-        list(read_rows(tmp_path / "other.jsonl"))
+def test_a_broken_line_is_named_and_costs_only_itself(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_bytes(b'{"a": 1}\n{"a": \n[1]\n{"a": "\\ud800"}\n')
+    first, broken, no_object, surrogate = read_rows(tmp_path / "rows.jsonl")
+    assert (first, surrogate) == ({"a": 1}, {"a": "\ufffd"})
+    for row, line in ((broken, "line 2"), (no_object, "line 3")):
+        found = to_item(row, parse_mapping("plain", []))
+        assert isinstance(found, InvalidItem)
+        assert line in found.reason
+
+
+def test_a_missing_file_and_one_of_another_shape_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "rows.json").write_text('{"a": ')
+    for name, says in (("other.jsonl", "no file"), ("rows.json", "expected JSON")):
+        with pytest.raises(ConfigError, match=says):
+            list(read_rows(tmp_path / name))
