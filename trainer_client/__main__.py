@@ -16,7 +16,7 @@ commands:
 
 
 def _train(argv: list[str]) -> int:
-    from trainer_client.config import load
+    from trainer_client.command_line import load
 
     config = load(argv)
     from trainer_client.train import train  # torch and transformers are loaded here, not for --help

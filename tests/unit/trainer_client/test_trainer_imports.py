@@ -27,7 +27,7 @@ def test_nothing_heavy_is_loaded(code: str) -> None:
 
 def test_reward_client_needs_no_more_than_the_bare_install() -> None:
     """`pip install assay` without extras brings httpx and pydantic."""
-    check = "import sys, trainer_client.reward_client\nassert not {'pydantic_settings', 'rich'} & set(sys.modules)"
+    check = "import sys, trainer_client.reward_client\nassert 'pydantic_settings' not in sys.modules"
     subprocess.run([sys.executable, "-c", check], timeout=60, check=True)
 
 
