@@ -50,7 +50,7 @@ bench-score: $(INSTALLED) ## items per second of the server on real completions 
 	$(BIN)/python tests/benchmarks/bench_score.py
 
 up: ## the server in a container: http://127.0.0.1:8080
-	docker compose up --build --wait
+	docker compose up --build --detach
 
 down: ## stop that container
 	docker compose down
