@@ -28,6 +28,17 @@ def open_run_dir(config: TrainConfig) -> Path:
     return directory
 
 
+def changed_settings(directory: Path, config: TrainConfig) -> list[str]:
+    """Settings that differ from those the run was last started with, as `key: old -> new`."""
+    try:
+        record = json.loads((directory / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError):
+        return []
+    old, new = _flat(record["config"]), _flat(config.model_dump(mode="json"))
+    differing = [key for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key) and key != "resume"]
+    return [f"{key}: {old.get(key)} -> {new.get(key)}" for key in differing]
+
+
 def write_config(directory: Path, config: TrainConfig) -> None:
     """Write the resolved configuration with the commit and the versions that will run it."""
     record: dict[str, Any] = {
@@ -60,3 +71,10 @@ def _version(name: str) -> str | None:
         return version(name)
     except PackageNotFoundError:
         return None
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+    return flat

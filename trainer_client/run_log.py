@@ -27,11 +27,12 @@ class RunLog:
         self._samples = directory / SAMPLES
         for path in (self._metrics, self._samples):
             cut_back(path, start)
-        self._board = SummaryWriter(str(directory / "tensorboard"), purge_step=start.step + 1 if start.step else None)
+        self._boards = {stage: _board(directory / "tensorboard", stage, start) for stage in Stage}
 
     def close(self) -> None:
         """Write out what TensorBoard still holds."""
-        self._board.close()
+        for board in self._boards.values():
+            board.close()
 
     def step(self, stage: Stage, step: int, metrics: dict[str, Any]) -> dict[str, Any]:
         """Record a step; returns the record."""
@@ -60,8 +61,15 @@ class RunLog:
         record = {"kind": kind, "stage": stage.value, "step": step, **metrics}
         _append(self._metrics, record)
         for name, value in flat_numbers(metrics).items():
-            self._board.add_scalar(f"{'eval' if kind == 'eval' else stage.value}/{name}", value, step)
+            self._boards[stage].add_scalar(f"{'eval' if kind == 'eval' else stage.value}/{name}", value, step)
         return record
+
+
+def _board(directory: Path, stage: Stage, start: Progress) -> SummaryWriter:
+    """TensorBoard files of one stage; what an earlier process wrote beyond `start` is hidden."""
+    first = start.step + 1 if stage is start.stage else 0
+    hide = first if place_of(stage, first) > start.place else None
+    return SummaryWriter(str(directory / stage.value), purge_step=hide)
 
 
 def cut_back(path: Path, progress: Progress) -> None:

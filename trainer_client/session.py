@@ -71,8 +71,20 @@ class Session:
             self.display.notice(f"{len(train) - len(fitting)} prompts are too long and are left out")
         chosen = self._prompts.fitting(held_out)[: self.config.evaluation.problems]
         self.held_out = [self._prompts.prompt(example) for example in chosen]
+        self._check_lengths([*self.as_prompts(fitting), *self.held_out])
         self.sft_data = Shuffled(fitting, self.config.seed, "sft", self.progress.sft_cursor)
         self.rl_data = Shuffled(fitting, self.config.seed, "rl", self.progress.rl_cursor)
+
+    def _check_lengths(self, prompts: Iterable[Prompt]) -> None:
+        """Raises ConfigError when a prompt with the longest completion does not fit into the model."""
+        longest = max(len(prompt.token_ids) for prompt in prompts)
+        room = getattr(self.model.network.config, "max_position_embeddings", None)
+        wanted = self.config.rl.sampler.max_new_tokens
+        if room is not None and longest + wanted > room:
+            raise ConfigError(
+                f"the longest prompt has {longest} tokens and rl.sampler.max_new_tokens is {wanted}, but the model "
+                f"has {room} positions; lower data.max_prompt_tokens or rl.sampler.max_new_tokens"
+            )
 
     def close(self) -> None:
         """Close the files of the record."""

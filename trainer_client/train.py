@@ -25,7 +25,7 @@ from trainer_client.progress import Stage
 from trainer_client.report import Summary, summary_lines, write_report
 from trainer_client.rewards import RewardScorer
 from trainer_client.rollouts import collect_rollouts
-from trainer_client.run_dir import FINAL_MODEL, open_run_dir, write_config
+from trainer_client.run_dir import FINAL_MODEL, changed_settings, open_run_dir, write_config
 from trainer_client.session import Session
 from trainer_client.sft import sft_step
 from trainer_client.update import update_policy
@@ -42,6 +42,8 @@ def train(config: TrainConfig) -> Summary:
         closing(Session(config, directory, scorer, display)) as session,
     ):
         session.check_server()
+        for change in changed_settings(directory, config):
+            display.notice(f"changed since the run began: {change}")
         write_config(directory, config)
         try:
             cold_start(session)

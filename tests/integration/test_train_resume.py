@@ -168,6 +168,8 @@ def test_run_directory_holds_what_was_promised_and_is_not_overwritten(tmp_path: 
     assert step["log_prob_gap"] < 1e-4
     refused = trainer.run(expected=1)
     assert "--resume" in refused
+    longer = trainer.run("--resume", "--rl.steps", "3", "--sft.steps", "3")
+    assert "changed since the run began: rl.steps: 2 -> 3" in longer
 
 
 def test_damaged_checkpoint_falls_back_to_the_one_before(tmp_path: Path, server: StandIn) -> None:
@@ -177,6 +179,7 @@ def test_damaged_checkpoint_falls_back_to_the_one_before(tmp_path: Path, server:
     os.truncate(trainer.checkpoints()[-1] / "trainer.pt", 50)
     told = trainer.run("--resume", "--sft.steps", "3", "--rl.steps", "8")
     assert "rl-000008 is passed over" in told
+    assert "changed since" not in told
     assert "going on after rl step 4" in told
     assert without_times(trainer.records()) == before
 
@@ -221,6 +224,11 @@ def test_refused_key_stops_the_run_before_any_work(tmp_path: Path, server: Stand
     server.faults("401")
     told = Trainer(tmp_path, server, "run").run(expected=1)
     assert "unauthorized (HTTP 401)" in told
+
+
+def test_completions_that_do_not_fit_the_model_stop_the_run(tmp_path: Path, server: StandIn) -> None:
+    told = Trainer(tmp_path, server, "run").run("--rl.sampler.max_new_tokens", "300", expected=1)
+    assert "256 positions" in told
 
 
 def test_component_that_the_profile_lacks_stops_the_run(tmp_path: Path, server: StandIn) -> None:

@@ -55,6 +55,7 @@ class _Live:
     ended: Tensor
 
     def drop_ended(self) -> None:
+        """Leave the ended rows behind."""
         keep = (~self.ended).nonzero().squeeze(-1)
         self.cache.batch_select_indices(keep)
         self.rows, self.logits, self.mask = self.rows[keep], self.logits[keep], self.mask[keep]
@@ -97,9 +98,10 @@ class TransformersSampler:
             tokens = self._choose(live, drawn, time, temperature)
             if bool(live.ended.all()) or time == limit - 1:
                 break
-            self._forward(live, tokens)
             if float(live.ended.float().mean()) > COMPACT_SHARE:
+                tokens = tokens[~live.ended]
                 live.drop_ended()
+            self._forward(live, tokens)
         return drawn
 
     def _prefill(self, prompts: Sequence[Prompt], group: int) -> _Live:

@@ -152,8 +152,29 @@ def test_record_is_written_as_json_and_for_tensorboard(tmp_path: Path) -> None:
     assert read_records(tmp_path / "samples.jsonl") == [{"stage": "rl", "step": 1, "prompt": "1+1="}]
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    board = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    board = EventAccumulator(str(tmp_path / "tensorboard" / "rl")).Reload()
     assert sorted(board.Tags()["scalars"]) == ["eval/accuracy", "rl/components/format", "rl/reward"]
+
+
+def test_resumed_stage_hides_what_lay_beyond_and_nothing_of_the_stage_before(tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    log = RunLog(tmp_path, Progress())
+    for stage in Stage:
+        for step in range(1, 10):
+            log.step(stage, step, {"loss": float(step)})
+    log.close()
+    resumed = RunLog(tmp_path, Progress(Stage.RL, 4))
+    resumed.step(Stage.RL, 5, {"loss": 50.0})
+    resumed.close()
+    shown = {
+        stage: [
+            event.value
+            for event in EventAccumulator(str(tmp_path / "tensorboard" / stage)).Reload().Scalars(f"{stage}/loss")
+        ]
+        for stage in ("sft", "rl")
+    }
+    assert shown == {"sft": [float(n) for n in range(1, 10)], "rl": [1.0, 2.0, 3.0, 4.0, 50.0]}
 
 
 def test_only_finite_numbers_are_drawn() -> None:
