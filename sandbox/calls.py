@@ -7,11 +7,11 @@ Requests, each with an `id` of its own:
 Replies, one for each request, in order, with the request's `id` and one of:
     {"value": ..., "changed": [[position or keyword, value], ...]}   `changed`: mutable
     {"error": {"type": "KeyError", "base": "KeyError", "args": [...], "message": "..."}}   base: nearest standard class
-    {"unsupported": "why", "truth": true}      the result has no encoding; `truth` is its bool()
+    {"unsupported": "why", "truth": true}   the result has no encoding; `truth` is its bool()
     {"callable": true}   {"exception": "ValueError"}   {"module": "math"}      answers to "get" where it is not a value
 
-A program can write what it likes to its channel. A reply that is malformed or out of turn breaks the channel for good; a
-well-formed one states a value, which is then judged like any other.
+A program can write what it likes to its channel. A reply that is malformed or out of turn breaks the channel for good;
+a well-formed one states a value, which is then judged like any other.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ class SandboxClosedError(SandboxError):
 
 
 class SandboxCancelledError(SandboxError):
-    """The caller no longer wants the result; the run's processes are gone."""
+    """The caller no longer wants the result. The run is being ended; the slot serves again when that is done."""
 
 
 class SandboxCrashedError(SandboxError):

@@ -15,7 +15,7 @@ from typing import Final, NoReturn
 from sandbox import frames
 from sandbox.drivers import DRIVERS
 from sandbox.ground import DESCRIPTOR_CEILING, Ground
-from sandbox.layers import kernel, landlock, rlimits
+from sandbox.layers import identity, kernel, landlock, rlimits
 from sandbox.types import Limits, Mode
 
 READY: Final = b"R"  # the process stands behind its walls and starts the program next
@@ -61,13 +61,11 @@ def _enter(ground: Ground, side: int, limits: Limits, folder: str, supervisor: i
     os.environ.update(HOME=folder, TMPDIR=folder, PWD=folder)
     uid = ground.uid(side)
     if uid is not None:
-        os.setgroups([])
-        os.setresgid(uid, uid, uid)
-        os.setresuid(uid, uid, uid)
+        identity.become(uid)
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != supervisor:
         raise ProcessLookupError("the supervisor is gone")
-    kernel.prctl(kernel.PR_SET_DUMPABLE, 1)  # lets a supervisor of the same uid read its memory use
+    kernel.prctl(kernel.PR_SET_DUMPABLE, 1)  # lets its supervisor read its memory use
     rlimits.apply(limits, ground.process_limit(limits))
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     if ground.landlock_abi:

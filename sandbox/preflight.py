@@ -22,13 +22,14 @@ from sandbox.slot import ENVIRONMENT
 from sandbox.types import ExecutionResult, Limits, Program, RunStatus
 
 _LIMITS: Final = Limits(cpu_seconds=2, wall_seconds=5, processes=8)
-_CAP_CHOWN, _CAP_SETGID, _CAP_SETUID, _CAP_KILL = 0, 6, 7, 5
+_NEEDED_CAPABILITIES: Final = {"CHOWN": 0, "DAC_OVERRIDE": 1, "FOWNER": 3, "KILL": 5, "SETGID": 6, "SETUID": 7}
+_ROOT: Final = f"root with CAP_{', CAP_'.join(_NEEDED_CAPABILITIES)} (Docker's default set has them)"
 _PROBES: Final = (Path(__file__).parent / "probes.py").read_text(encoding="utf-8")
 _ADVICE: Final = {
     "landlock": "a kernel of 5.13 or later with landlock among its LSMs (kernel parameter lsm=...)",
     "seccomp": "a kernel with CONFIG_SECCOMP_FILTER on x86_64 or aarch64",
-    "signal_scope": "a kernel of 6.12 or later (Landlock ABI 6), or root with CAP_SETUID, CAP_SETGID and CAP_KILL",
-    "not_root": "an ordinary user, or root with CAP_SETUID, CAP_SETGID, CAP_CHOWN and CAP_KILL",
+    "signal_scope": f"a kernel of 6.12 or later (Landlock ABI 6), or {_ROOT}",
+    "not_root": f"an ordinary user, or {_ROOT}",
 }
 
 Run = Callable[[Program, Limits], ExecutionResult]
@@ -51,7 +52,7 @@ class Report:
         failed = [f"{name} ({text})" for name, text in self.tests.items() if text != "pass"]
         advice = [text for name, text in _ADVICE.items() if self.tests.get(name, "pass") != "pass"]
         if not failed and floor is Level.UID:
-            advice = [_ADVICE["not_root"]]
+            advice = [_ROOT]
         return (
             f"this host gives isolation level {self.level}, the configured floor is {floor}. "
             f"Failed: {', '.join(failed) or 'nothing'}. Needed: {'; '.join(advice) or 'see docs/sandbox.md'}. "
@@ -62,7 +63,7 @@ class Report:
 @cache
 def can_separate_uids() -> bool:
     """Whether this process may give programs users of their own: root with the capabilities for it."""
-    needed = 1 << _CAP_CHOWN | 1 << _CAP_SETGID | 1 << _CAP_SETUID | 1 << _CAP_KILL
+    needed = sum(1 << number for number in _NEEDED_CAPABILITIES.values())
     return os.geteuid() == 0 and _effective_capabilities() & needed == needed
 
 

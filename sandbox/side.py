@@ -11,10 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn
 
-from sandbox import folder, frames, launch
+from sandbox import folder, frames, launch, tree
 from sandbox.ground import Ground
 from sandbox.pipes import Drain, Feed
-from sandbox.tree import Exit
 from sandbox.types import Limits, Mode, RunStatus
 
 _SETUP_SECONDS: Final = 10.0
@@ -36,6 +35,7 @@ class Side:
     mode: Mode
     limits: Limits
     folder: str
+    uid: int | None  # its own user, None for ours
     pid: int = 0
     pidfd: int = -1
     setup_fd: int = -1
@@ -62,7 +62,7 @@ class Side:
             theirs.append(self._output("channel"))
         ours, setup = socket.socketpair()
         self.setup_fd = ours.detach()
-        self.pid = os.fork()
+        self.pid = tree.fork()
         if self.pid == 0:
             self._become(ground, theirs, setup.fileno())
         self.pidfd = os.pidfd_open(self.pid)
@@ -101,7 +101,7 @@ class Side:
             raise SetupFault(answer.decode(errors="replace") or "the process ended while it was set up")
         self.started_at = time.monotonic()
 
-    def record(self, one: Exit) -> None:
+    def record(self, one: tree.Exit) -> None:
         """Note the end of a process of this side's tree."""
         pid, status, cpu_seconds, peak_bytes = one
         self.reaped_cpu_seconds += cpu_seconds

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import select
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -113,8 +115,9 @@ class Slot:
             try:
                 with theirs:
                     socket.send_fds(self._live_control(), [b"r"], [theirs.fileno()])
-                frames.write(ours.fileno(), request)
                 longest_seconds = wall_seconds + self._config.cleanup_seconds + _MARGIN_SECONDS
+                _bound_blocking(ours, longest_seconds)
+                frames.write(ours.fileno(), request)
                 self._await_answer(ours.fileno(), time.monotonic() + longest_seconds, cancelled)
                 header, blobs = frames.read(ours.fileno())
             except (EOFError, OSError, ValueError) as error:
@@ -160,6 +163,13 @@ class Slot:
             zygote.wait()
             if zygote.stderr is not None:
                 zygote.stderr.close()
+
+
+def _bound_blocking(connection: socket.socket, seconds: float) -> None:
+    """Let reads and writes that get no further fail at last: a zygote may have been stopped by somebody."""
+    period = struct.pack("@ll", math.ceil(seconds), 0)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, period)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, period)
 
 
 def _readable(fd: int, seconds: float) -> bool:

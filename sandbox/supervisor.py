@@ -44,8 +44,9 @@ def supervise(ground: Ground, run_fd: int, zygote: int) -> None:
 
 
 def _new_side(ground: Ground, index: int, wanted: dict[str, Any]) -> Side:
-    path = folder.make(ground.settings.work_root, ground.uid(index))
-    return Side(index, Mode(wanted["mode"]), Limits(**wanted["limits"]), path)
+    uid = ground.uid(index)
+    path = folder.make(ground.settings.work_root, uid)
+    return Side(index, Mode(wanted["mode"]), Limits(**wanted["limits"]), path, uid)
 
 
 def _start(ground: Ground, run_fd: int, header: dict[str, Any], sides: list[Side]) -> None:

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from typing import Final
 
 _TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
+_FORK_TRIES: Final = 200
+_FORK_PAUSE_SECONDS: Final = 0.01
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 _CHILDREN_FILES: Final = os.path.exists(f"/proc/self/task/{os.getpid()}/children")  # CONFIG_PROC_CHILDREN
 
@@ -30,6 +32,16 @@ class Usage:
     threads: int
     cpu_seconds: float
     memory_bytes: int
+
+
+def fork() -> int:
+    """os.fork, tried again while the system has no process to give: a neighbour may be a fork bomb, soon ended."""
+    for _ in range(_FORK_TRIES - 1):
+        try:
+            return os.fork()
+        except BlockingIOError:
+            time.sleep(_FORK_PAUSE_SECONDS)
+    return os.fork()
 
 
 def descendants(root: int) -> list[Usage]:

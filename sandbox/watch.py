@@ -10,6 +10,7 @@ from typing import Final
 
 from sandbox import folder, tree
 from sandbox.ground import SlotSettings
+from sandbox.layers.identity import acting_as
 from sandbox.pipes import Drain, Feed
 from sandbox.side import Side
 from sandbox.types import RunStatus
@@ -134,7 +135,8 @@ class Watch:
     def _look_at_disk(self, groups: dict[int, list[tree.Usage]]) -> None:
         for side in self._sides:
             used = folder.used_bytes(side.folder, enough=side.limits.disk_bytes)
-            used += sum(folder.unlinked_bytes(usage.pid) for usage in groups[side.index])
+            with acting_as(side.uid):
+                used += sum(folder.unlinked_bytes(usage.pid) for usage in groups[side.index])
             if used > side.limits.disk_bytes:
                 side.breaks(RunStatus.DISK_LIMIT)
 
@@ -145,7 +147,7 @@ def _check(side: Side, processes: list[tree.Usage], now: float) -> None:
     side.cpu_seconds = max(side.cpu_seconds, side.reaped_cpu_seconds + sum(one.cpu_seconds for one in processes))
     if side.cpu_seconds > limits.cpu_seconds:
         side.breaks(RunStatus.CPU_LIMIT)
-    memory_bytes = _memory_bytes(processes, limits.memory_bytes)
+    memory_bytes = _memory_bytes(side, processes)
     side.peak_memory_bytes = max(side.peak_memory_bytes, memory_bytes)
     if memory_bytes > limits.memory_bytes:
         side.breaks(RunStatus.MEMORY_LIMIT)
@@ -155,10 +157,11 @@ def _check(side: Side, processes: list[tree.Usage], now: float) -> None:
         side.breaks(RunStatus.WALL_LIMIT)
 
 
-def _memory_bytes(processes: list[tree.Usage], limit_bytes: int) -> int:
+def _memory_bytes(side: Side, processes: list[tree.Usage]) -> int:
     """Memory of all of them. Forks share pages, so the simple sum is too high: above the limit it is taken exactly."""
     simple = sum(one.memory_bytes for one in processes)
-    if simple <= limit_bytes or len(processes) == 1:
+    if simple <= side.limits.memory_bytes or len(processes) == 1:
         return simple
-    exact = [tree.proportional_bytes(one.pid) for one in processes]
+    with acting_as(side.uid):
+        exact = [tree.proportional_bytes(one.pid) for one in processes]
     return sum(one.memory_bytes if pss is None else pss for one, pss in zip(processes, exact, strict=True))

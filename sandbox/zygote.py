@@ -30,7 +30,7 @@ def main() -> None:
     """Serve until the server goes away. argv[1]: SlotSettings as JSON; descriptor 0: the control socket."""
     control = _arrange_descriptors()
     try:
-        signal.pthread_sigmask(signal.SIG_SETMASK, [])
+        _reset_signals()
         kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
         ground = Ground.prepare(SlotSettings.from_json(json.loads(sys.argv[1])))
@@ -44,6 +44,15 @@ def main() -> None:
     frames.write(control.fileno(), frames.pack(_facts(ground)))
     os.dup2(1, 2)  # from here on nobody reads what it says
     _serve(control, ground)
+
+
+def _reset_signals() -> None:
+    """What the server blocks or ignores must not be so for us, who wait for children, nor for programs."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    ignored_by_python = (signal.SIGPIPE, signal.SIGXFSZ)
+    for number in signal.valid_signals() - set(ignored_by_python):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _facts(ground: Ground) -> dict[str, object]:
@@ -75,7 +84,7 @@ def _serve(control: socket.socket, ground: Ground) -> None:
         _, descriptors, _, _ = socket.recv_fds(control, 1, 1)
         if not descriptors:
             return
-        supervisor = os.fork()
+        supervisor = tree.fork()
         if supervisor == 0:
             _supervise(control, ground, descriptors[0], zygote)
         os.close(descriptors[0])

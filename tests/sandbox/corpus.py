@@ -1,6 +1,6 @@
 """Runs the shared corpus of hostile and legitimate programs; also a script, so that another user and Python can run it.
 
-Only what the sandbox can say alone is judged: the mapping from results to verdicts here is the smallest one that will do.
+Only what the sandbox can say alone is judged: the mapping from results to verdicts is the smallest that will do.
 """
 
 from __future__ import annotations

@@ -78,6 +78,30 @@ def test_corpus_is_judged_alike_without_privileges(readable_copy: Path, folder: 
     assert json.loads(done.stdout) == {"level": "base", "uid": _NOBODY, "wrong": {}}
 
 
+_DOCKER_CAPABILITIES = (
+    "chown,dac_override,fowner,fsetid,kill,setgid,setuid,setpcap,net_bind_service,net_raw,sys_chroot,mknod,audit_write"
+)
+_FORKS = """
+from sandbox import *
+with Sandbox(SandboxConfig(slots=1, floor=Level.UID)) as box:
+    shared = "x = bytearray(60 << 20)\\nimport os, time\\nfor _ in range(5):\\n"
+    shared += "  if os.fork() == 0: time.sleep(.2); os._exit(0)"
+    print(box.run(Program(shared + "\\ntime.sleep(.3)"), Limits(memory_bytes=256 << 20)).status)
+    hidden = "import os, time\\nf = open('x', 'wb'); os.unlink('x'); f.write(bytes(9 << 20)); f.flush(); time.sleep(9)"
+    print(box.run(Program(hidden), Limits(disk_bytes=4 << 20)).status)
+"""
+
+
+def test_root_of_a_container_measures_as_well_as_the_real_one(readable_copy: Path) -> None:
+    """Without CAP_SYS_PTRACE it sees neither shared memory nor nameless files of others, unless it acts as them."""
+    if os.geteuid() != 0 or not shutil.which("setpriv") or not os.path.exists(_SYSTEM_PYTHON):
+        pytest.skip("only root can have fewer capabilities")
+    bounding = "-all," + ",".join(f"+{name}" for name in _DOCKER_CAPABILITIES.split(","))
+    command = ["setpriv", f"--bounding-set={bounding}", _SYSTEM_PYTHON, "-B", "-c", _FORKS]
+    done = subprocess.run(command, cwd=readable_copy, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.split() == ["exited", "disk_limit"], done.stderr
+
+
 _SHARED_UID = """
 import json, os, resource, stat, sys
 from sandbox import *

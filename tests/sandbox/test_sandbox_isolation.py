@@ -151,7 +151,7 @@ def test_neighbours_cannot_reach_each_other(run: Runner, sandbox: Sandbox) -> No
     victim.start()
     spy = f"""
 import os, glob
-reached = [pid for pid in range(2, 40000) if pid != os.getpid() and os.path.exists(f"/proc/{{pid}}/cmdline") and can(pid)] if False else []
+reached = []
 for pid in range(2, 33000):
     if pid == os.getpid(): continue
     try: os.kill(pid, 0); reached.append(pid)

@@ -215,9 +215,11 @@ def test_zone_with_rules_is_refused() -> None:
         "", "nul", "NaN", "[Infinity]", '{"a": 1}', "{}", '{"set": [1], "list": []}', '{"set": [[]]}', '{"set": 3}',
         '{"bytes": "?"}', '{"bytes": 3}', '{"int": 3}', '{"int": "zz"}', '{"float": "1.0"}', '{"float": []}',
         '{"range": [1, 2]}', '{"range": [1, 2, 0]}', '{"range": [1, 2, true]}', '{"fraction": [1, 0]}',
-        '{"decimal": "x"}', '{"decimal": 1}', '{"date": "x"}', '{"dict": [[1]]}', '{"dict": [1]}', '{"dict": {"int": 1}}',
-        '{"timedelta": [1e9, 0, 0]}', '{"timedelta": [9999999999, 0, 0]}', '{"complex": [1]}', '{"complex": ["a", "b"]}',
-        "[" * 100_000, '{"tuple":' * 300 + "[]" + "}" * 300, "9" * 5000, '{"fraction": [1, {"int": "0x1' + "0" * 9000 + '"}]}',
+        '{"decimal": "x"}', '{"decimal": 1}', '{"date": "x"}', '{"dict": [[1]]}', '{"dict": [1]}',
+        '{"timedelta": [1e9, 0, 0]}', '{"timedelta": [9999999999, 0, 0]}', '{"complex": [1]}',
+        '{"complex": ["a", "b"]}', '{"dict": {"int": 1}}',
+        "[" * 100_000, '{"tuple":' * 300 + "[]" + "}" * 300, "9" * 5000,
+        '{"fraction": [1, {"int": "0x1' + "0" * 9000 + '"}]}',
     ],
 )  # fmt: skip
 def test_malformed_message_is_one_clear_error(text: str) -> None:

@@ -37,8 +37,9 @@ def test_line_without_end_is_no_reply() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        b"", b"[]", b"3", b'{"id":true,"value":1}', b'{"id":2,"value":1}', b'{"id":1}', b'{"id":1,"value":1,"error":{}}',
-        b'{"id":1,"error":{}}', b'{"id":1,"error":{"type":1,"base":"x","args":[],"message":""}}', b'{"id":1,"module":3}',
+        b"", b"[]", b"3", b'{"id":true,"value":1}', b'{"id":2,"value":1}', b'{"id":1}', b'{"id":1,"error":{}}',
+        b'{"id":1,"value":1,"error":{}}', b'{"id":1,"error":{"type":1,"base":"x","args":[],"message":""}}',
+        b'{"id":1,"module":3}',
         b'{"id":1,"value":1,"changed":3}', b'{"id":1,"value":1,"changed":[[1]]}', b'{"id":1,"value":{"x":1}}',
         b'{"id":1,"broken":""}', b'{"id":1,"value":1,"changed":[[[],1]]}',
     ],
