@@ -44,15 +44,18 @@ def fork() -> int:
     return os.fork()
 
 
-def descendants(root: int) -> list[Usage]:
-    """All processes below root, parents before their children. Those that start or end meanwhile may be missed."""
-    return _by_children_files(root) if _CHILDREN_FILES else _by_full_scan(root)
+def descendants(root: int, at_most: int = 1 << 30) -> list[Usage]:
+    """The processes below root, parents before their children. Those that start or end meanwhile may be missed.
+
+    Looking costs time that a fork bomb leaves nobody: it ends when more than `at_most` are found.
+    """
+    return _by_children_files(root, at_most) if _CHILDREN_FILES else _by_full_scan(root)
 
 
-def _by_children_files(root: int) -> list[Usage]:
+def _by_children_files(root: int, at_most: int) -> list[Usage]:
     found: list[Usage] = []
     pending = _children(root, [root])
-    while pending:
+    while pending and len(found) <= at_most:
         usage = usage_of(pending.pop())
         if usage is not None:
             found.append(usage)
@@ -125,16 +128,13 @@ def reap() -> list[Exit]:
 
 
 def kill_all(limit_seconds: float, on_exit: Callable[[Exit], None]) -> bool:
-    """End every process below this one; True when none is left. `on_exit` sees each one that was reaped.
-
-    Stopping them all first keeps a fork bomb from outrunning the killing.
-    """
+    """End every process below this one; True when none is left. `on_exit` sees each one that was reaped."""
     deadline = time.monotonic() + limit_seconds
     pause_seconds = 0.0
     while time.monotonic() < deadline:
-        me = os.getpid()
-        _signal(descendants(me), signal.SIGSTOP)
-        _signal(descendants(me), signal.SIGKILL)
+        stopped = _stop_all(os.getpid())
+        for pid in stopped:
+            _signal(pid, signal.SIGKILL)
         time.sleep(pause_seconds)
         pause_seconds = min(0.01, pause_seconds + 0.0005)
         try:
@@ -145,7 +145,31 @@ def kill_all(limit_seconds: float, on_exit: Callable[[Exit], None]) -> bool:
     return False
 
 
-def _signal(processes: Iterable[Usage], number: int) -> None:
-    for process in processes:
-        with suppress(OSError):
-            os.kill(process.pid, number)
+def _stop_all(root: int) -> set[int]:
+    """Stop every process below root, until a look finds no more of them; those that were found.
+
+    Each is stopped at once when it is found: among hundreds that fork, who first makes a list never gets to its end.
+    """
+    stopped: set[int] = set()
+    while True:
+        before = len(stopped)
+        pending = _child_pids(root)
+        while pending:
+            pid = pending.pop()
+            if pid not in stopped:
+                _signal(pid, signal.SIGSTOP)
+                stopped.add(pid)
+            pending += _child_pids(pid)
+        if len(stopped) == before:
+            return stopped
+
+
+def _child_pids(pid: int) -> list[int]:
+    if _CHILDREN_FILES:
+        return _children(pid, _threads(pid))
+    return [usage.pid for usage in _by_full_scan(pid) if usage.parent == pid]
+
+
+def _signal(pid: int, number: int) -> None:
+    with suppress(OSError):
+        os.kill(pid, number)

@@ -123,7 +123,7 @@ class Watch:
         self.abandoned = self.abandoned or os.getppid() != self._zygote
         self.reap()
         groups: dict[int, list[tree.Usage]] = {side.index: [] for side in self._sides}
-        for usage in tree.descendants(os.getpid()):
+        for usage in tree.descendants(os.getpid(), at_most=sum(side.limits.processes for side in self._sides)):
             side = self._side_of.setdefault(usage.pid, self._owner(usage.parent))
             groups[side.index].append(usage)
         for side in self._sides:

@@ -19,7 +19,7 @@ def acting_as(uid: int | None) -> Iterator[None]:
     """See as this user does; None changes nothing.
 
     Root without CAP_SYS_PTRACE, as in a container, may not read the memory use and descriptors of other users'
-    processes; the user itself may. The real and the saved uid stay root's, so the user's processes gain nothing over us meanwhile.
+    processes; the user itself may. The real and the saved uid stay root's, so that user gains nothing over us.
     """
     if uid is None:
         yield

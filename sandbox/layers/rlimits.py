@@ -10,7 +10,7 @@ from sandbox.types import Limits
 
 _DATA_MARGIN_BYTES: Final = 64 << 20  # the watcher, which counts what is really used, shall be the first to act
 _STACK_BYTES: Final = 64 << 20  # for deep recursion in C; more would make every thread of an exec'd program as large
-_SHARED_UID_SLACK: Final = 128  # threads the server itself may add while programs of its uid run
+_SHARED_UID_SLACK: Final = 64  # threads the server itself may add while programs of its uid run
 
 
 def apply(limits: Limits, processes: int | None) -> None:
@@ -30,7 +30,7 @@ def apply(limits: Limits, processes: int | None) -> None:
 
 def shared_uid_processes(running: int, slots: int, limits: Limits) -> int:
     """RLIMIT_NPROC where the uid is the server's own: it counts the server's threads and all slots too."""
-    return running + 2 * slots * limits.processes + _SHARED_UID_SLACK
+    return running + slots * limits.processes + _SHARED_UID_SLACK
 
 
 def _set(kind: int, soft: int, hard: int | None = None) -> None:
