@@ -21,7 +21,6 @@ neighbours through the shared caches. The full list is in docs/sandbox.md.
 from __future__ import annotations
 
 import atexit
-import os
 import shutil
 import tempfile
 import threading
@@ -70,7 +69,6 @@ class Sandbox:
         separate = preflight.can_separate_uids()
         python = interpreter.choose(self.config.python, separate)
         self._root = tempfile.mkdtemp(prefix="assay-sandbox-", dir=self.config.work_root)
-        os.chmod(self._root, 0o711)  # noqa: S103 - programs pass through it on the way to their folders
         for index in range(self.config.slots):
             slot = Slot(self.config, index, python, self._root, self._uids(index))
             self._slots.append(slot)

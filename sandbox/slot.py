@@ -58,9 +58,9 @@ class Slot:
 
     def start(self) -> None:
         """Start the zygote without waiting for it: `ready` does."""
-        with suppress(FileExistsError):
-            os.mkdir(self._settings.work_root)
-        os.chmod(self._settings.work_root, 0o711)  # noqa: S103 - programs pass through it on the way to their folders
+        os.makedirs(self._settings.work_root, exist_ok=True)
+        for path in (os.path.dirname(self._settings.work_root), self._settings.work_root):
+            os.chmod(path, 0o711)  # noqa: S103 - programs pass through it on the way to their folders
         package_folder = str(Path(__file__).parent.parent)
         settings = json.dumps(asdict(self._settings))
         ours, theirs = socket.socketpair()

@@ -44,6 +44,9 @@ def main() -> None:
     frames.write(control.fileno(), frames.pack(_facts(ground)))
     os.dup2(1, 2)  # from here on nobody reads what it says
     _serve(control, ground)
+    with suppress(OSError):  # a server that was killed cannot remove these; one that lives makes them anew
+        os.rmdir(ground.settings.work_root)
+        os.rmdir(os.path.dirname(ground.settings.work_root))
 
 
 def _reset_signals() -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -12,6 +15,7 @@ from pathlib import Path
 import pytest
 from sandbox_harness import Runner, left_behind
 
+import sandbox as package
 from sandbox import (
     Mode,
     Program,
@@ -139,6 +143,38 @@ def test_host_that_ignores_ended_children_is_no_obstacle() -> None:
             assert own.run(Program("import os; print(os.fork() == 0 or os.wait() and 1)")).exit_code == 0
     finally:
         signal.signal(signal.SIGCHLD, before)
+
+
+_SERVER = """
+import threading
+from sandbox import *
+box = Sandbox(SandboxConfig(slots=2)).open()
+print(box._root, flush=True)
+box.run(Program("import os, time\\nif os.fork() == 0: os.setsid()\\ntime.sleep(60)"))
+"""
+
+
+def test_killed_server_leaves_neither_processes_nor_folders() -> None:
+    server = subprocess.Popen(
+        [sys.executable, "-c", _SERVER], cwd=Path(package.__file__).parents[1], stdout=subprocess.PIPE
+    )
+    assert server.stdout is not None
+    root = server.stdout.readline().decode().strip()
+    wait_until(lambda: len(with_command_line(root)) == 5)  # two zygotes, a supervisor, two of the program
+    server.kill()
+    server.wait()
+    server.stdout.close()
+    wait_until(lambda: with_command_line(root) == [])
+    wait_until(lambda: not Path(root).exists())
+
+
+def with_command_line(part: str) -> list[str]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if part.encode() in path.read_bytes():
+                found.append(path.parent.name)
+    return found
 
 
 def test_work_root_that_vanishes_is_an_error_not_a_verdict(own: Sandbox) -> None:
