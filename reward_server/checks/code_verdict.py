@@ -38,6 +38,7 @@ _BY_STATUS = {
     RunStatus.MEMORY_LIMIT: TestVerdict.MEMORY_LIMIT_EXCEEDED,
     RunStatus.OUTPUT_LIMIT: TestVerdict.OUTPUT_LIMIT_EXCEEDED,
     RunStatus.DISK_LIMIT: TestVerdict.OUTPUT_LIMIT_EXCEEDED,
+    RunStatus.PROCESS_LIMIT: TestVerdict.RUNTIME_ERROR,  # as a failing fork would be
     RunStatus.SECURITY_VIOLATION: TestVerdict.SECURITY_VIOLATION,
 }
 
