@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from server_process import running_server
+
+from tests.server_process import running_server
 
 ROOT = Path(__file__).parent.parent
 

@@ -20,9 +20,9 @@ from pathlib import Path
 import httpx
 
 ROOT = Path(__file__).parent.parent.parent
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT))
 
-from server_process import running_server  # noqa: E402
+from tests.server_process import running_server  # noqa: E402
 
 SOURCE = ROOT.parent / "shared" / "data" / "completions" / "tora70b_gsm8k.jsonl"
 BATCH = 256

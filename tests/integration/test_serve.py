@@ -11,7 +11,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from server_process import running_server
+
+from tests.server_process import running_server
 
 
 def batch(count: int) -> dict[str, object]:
