@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve demo test check format acceptance test-compose bench-score up down clean
+.PHONY: help install serve demo test check format acceptance test-compose bench-score bench-sandbox bench-demo up down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,12 @@ test-compose: $(INSTALLED) ## build and start the container, and judge code in i
 
 bench-score: $(INSTALLED) ## items per second of the server on real completions (needs ../shared)
 	$(BIN)/python tests/benchmarks/bench_score.py
+
+bench-sandbox: $(INSTALLED) ## programs per second of the sandbox
+	$(BIN)/python tests/benchmarks/bench_sandbox.py
+
+bench-demo: $(INSTALLED) ## the demo with three seeds
+	for seed in 0 1 2; do $(BIN)/python examples/demo.py --seed $$seed | grep -E 'accuracy  |SFT steps|in all'; done
 
 up: ## the server in a container: http://127.0.0.1:8080
 	docker compose up --build --detach
