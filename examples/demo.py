@@ -22,7 +22,7 @@ READY_SECONDS = 60
 
 def main() -> int:
     started = time.monotonic()
-    run = ROOT / "runs" / time.strftime("demo-%Y%m%d-%H%M%S")
+    run = Path("runs") / time.strftime("demo-%Y%m%d-%H%M%S")
     with reward_server(ROOT / "runs" / "demo-server.log") as url:
         print(f"reward server: {url}, log in runs/demo-server.log", flush=True)
         command = [sys.executable, "-m", "trainer_client", "train", str(CONFIG), "--reward.url", url]
