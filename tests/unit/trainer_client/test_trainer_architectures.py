@@ -67,6 +67,19 @@ def test_sampled_log_probs_equal_those_of_the_trainer(config: PreTrainedConfig, 
             assert torch.allclose(rollout.log_probs, full, atol=2e-5)
 
 
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.model_type)
+def test_padding_changes_no_log_prob(config: PreTrainedConfig) -> None:
+    """GPT-2 counts positions absolutely: it notices when padding is counted."""
+    torch.manual_seed(0)
+    network = Auto.from_config(config).eval()
+    pairs = [([3, 4, 5, 6, 7, 8], [7, 8, 1]), ([9], [10, 11, 12, 13, 14, 1])]
+    with torch.no_grad():
+        together = token_log_probs(network, demonstration_batch(pairs, 0), 1.0)
+        for row, pair in enumerate(pairs):
+            alone = token_log_probs(network, demonstration_batch([pair], 0), 1.0)
+            assert torch.allclose(together[row, : len(pair[1])], alone[0], atol=1e-5)
+
+
 def test_directory_without_a_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no config\.json"):
         open_model(ModelConfig(path=tmp_path), torch.device("cpu"))

@@ -84,6 +84,26 @@ def test_gradient_does_not_depend_on_micro_batches(tiny_model: LanguageModel, ag
     assert torch.allclose(found[0], found[2], atol=1e-6)
 
 
+@pytest.mark.parametrize("aggregation", ["seq_mean", "token_mean", "constant"])
+def test_gradient_of_a_step_is_that_of_the_formula_over_all_its_rows(
+    tiny_model: LanguageModel, aggregation: str
+) -> None:
+    batch = random_batch(32)
+    accumulate_gradients(tiny_model.network, batch, config(5, aggregation=aggregation), None)
+    ours = gradients(tiny_model)
+    log_probs, mask = token_log_probs(tiny_model.network, batch, 1.0), batch.action_mask
+    ratio = (log_probs - batch.old_log_probs).exp()
+    per_token = -torch.minimum(ratio * batch.advantages, ratio.clamp(0.8, 1.2) * batch.advantages) * mask
+    acting = mask.sum(1) > 0
+    by_formula = {
+        "seq_mean": (per_token.sum(1)[acting] / mask.sum(1)[acting]).mean(),
+        "token_mean": per_token.sum() / mask.sum(),
+        "constant": per_token.sum() / (acting.sum() * 10),
+    }
+    by_formula[aggregation].backward()
+    assert torch.allclose(ours, gradients(tiny_model), atol=1e-6)
+
+
 @settings(max_examples=10, deadline=None)
 @given(micro=st.integers(1, 64), seed=st.integers(0, 1000))
 def test_any_cut_of_any_batch_gives_the_same_gradient(micro: int, seed: int) -> None:
