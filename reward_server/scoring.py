@@ -17,6 +17,7 @@ from reward_server.checks.base import AnswerCheck, CheckInput, Plan, ProgramChec
 from reward_server.errors import GroundTruthInvalid, RewardServerError, TaskOutOfMemory, TaskTimedOut, WorkerLost
 from reward_server.executors.base import Executors
 from reward_server.profiles import BoundCheck, Profile
+from reward_server.programs import RunResult
 from reward_server.settings import Settings
 from reward_server.wire import Component, Fault, InvalidItem, ItemError, ScoreItem, ScoreResult, ScoreSummary, Status
 
@@ -122,10 +123,17 @@ class Scorer:
             return Verdict(0.0, {"reason": "not decided within the memory of a worker, twice"}, ("verifier_memory",))
 
     async def _run_programs(self, check: ProgramCheck, bound: BoundCheck, item: CheckInput) -> Verdict:
-        step = check.plan(item, bound.params)
+        """Plan, run, judge. In threads, since what a program wrote can be long; and one run of an item at a time, so
+        that an item with many tests cannot hold all slots against its neighbours.
+        """
+        step = await asyncio.to_thread(check.plan, item, bound.params)
         while isinstance(step, Plan):
-            results = await asyncio.gather(*(self._executors.sandbox.run(run) for run in step.runs))
-            step = check.judge(step, results)
+            results: list[RunResult] = []
+            for run in step.runs:
+                results.append(await self._executors.sandbox.run(run))
+                if await asyncio.to_thread(check.settled, step, results):
+                    break
+            step = await asyncio.to_thread(check.judge, step, results)
         return step
 
 

@@ -77,6 +77,10 @@ class ProgramCheck(Check, Protocol):
         """A verdict at once where there is nothing to run. Raises GroundTruthInvalid."""
         ...
 
+    def settled(self, plan: Plan, results: Sequence[RunResult]) -> bool:
+        """Whether the last of these results decides the verdict, so that the runs after it can be left out."""
+        ...
+
     def judge(self, plan: Plan, results: Sequence[RunResult]) -> Plan | Verdict:
-        """The verdict over `results`, which belong to `plan.runs` in order, or another round."""
+        """The verdict, or another round. `results` belong to `plan.runs` in order and end where it was settled."""
         ...

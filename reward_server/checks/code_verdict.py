@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from reward_server.lenient_json import printable
 from sandbox.types import ExecutionResult, RunStatus
 
 SHOWN_CHARS = 500
@@ -24,11 +25,23 @@ class TestVerdict(StrEnum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of one test. `weak`: program and test shared a process, so a hostile program could have lied."""
+    """Of one test. `weak`: program and test shared a process, so a hostile program could have lied. `opaque`: the
+    program gave something that is no plain value, so the test could not look at it.
+    """
 
     verdict: TestVerdict
     message: str = ""
     weak: bool = False
+    opaque: bool = False
+
+    @property
+    def accepted(self) -> bool:
+        return self.verdict is TestVerdict.ACCEPTED
+
+
+def shown(text: str) -> str:
+    """What a program wrote, fit for an answer: short, and with nothing that JSON cannot hold."""
+    return printable(text[:SHOWN_CHARS])
 
 
 _BY_STATUS = {
@@ -56,4 +69,4 @@ def bad_end(result: ExecutionResult) -> Outcome | None:
 def last_line(stderr: bytes) -> str:
     """What Python says last: the exception."""
     lines = stderr[-4096:].decode("utf-8", "replace").strip().splitlines()
-    return lines[-1][:SHOWN_CHARS] if lines else ""
+    return shown(lines[-1]) if lines else ""

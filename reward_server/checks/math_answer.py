@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from functools import lru_cache
 from typing import ClassVar
-
-import orjson
 
 from reward_server.checks.base import CheckInput, Params, Verdict
 from reward_server.errors import GroundTruthInvalid
@@ -28,16 +27,16 @@ class MathAnswer:
     params: ClassVar[type[Params]] = MathParams
 
     def judge(self, item: CheckInput, params: MathParams) -> Verdict:
-        gold = _gold(orjson.dumps(item.ground_truth))
+        gold = _gold(json.dumps(item.ground_truth))
         verdict = judge(item.completion, gold)
         value = float(verdict.decision is Decision.EQUAL)
         return Verdict(value, {"answer": verdict.answer, "method": verdict.method}, verdict.flags)
 
 
 @lru_cache(maxsize=4096)
-def _gold(ground_truth_json: bytes) -> Gold:
+def _gold(ground_truth_json: str) -> Gold:
     """Parsed once per problem and worker, not once per completion."""
-    ground_truth = orjson.loads(ground_truth_json)
+    ground_truth = json.loads(ground_truth_json)
     if isinstance(ground_truth, bool) or not isinstance(ground_truth, str | int | float | list):
         raise GroundTruthInvalid(f"expected a string, a number or a list of them, got {type(ground_truth).__name__}")
     try:

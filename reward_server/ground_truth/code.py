@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-import orjson
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
+from reward_server import lenient_json
 from reward_server.errors import GroundTruthInvalid
-from reward_server.ground_truth.test_syntax import builtin_under_test, require_python
+from reward_server.ground_truth.test_syntax import require_check, require_python, require_test
 
 MAX_TESTS = 512
 JSON_LAYERS = 3  # data sets encode JSON in strings of JSON
@@ -48,11 +48,6 @@ class AssertTest(TestModel):
     type: Literal["assert"] = "assert"
     code: str = Field(min_length=1)
 
-    @property
-    def entry(self) -> str | None:
-        """The function under test, where its name alone would not tell it from Python's own."""
-        return builtin_under_test(self.code)
-
 
 class CheckTest(TestModel):
     """Code that defines `check(candidate)`, called with the function `entry` of the program (HumanEval)."""
@@ -76,7 +71,8 @@ class CodeTests(TestModel):
     @property
     def entries(self) -> list[str]:
         """Functions and classes that the program must define, as far as the tests say."""
-        return [test.entry.partition(".")[0] for test in self.tests if isinstance(test, CallTest | CheckTest)]
+        names = (test.entry.partition(".")[0] for test in self.tests if isinstance(test, CallTest | CheckTest))
+        return list(dict.fromkeys(names))
 
 
 def parse_code_tests(ground_truth: JsonValue) -> CodeTests:
@@ -90,8 +86,10 @@ def parse_code_tests(ground_truth: JsonValue) -> CodeTests:
         raise GroundTruthInvalid(f"tests do not fit: {where}: {first['msg']}") from error
     require_python(problem.setup, "setup")
     for place, test in enumerate(problem.tests):
-        if isinstance(test, AssertTest | CheckTest):
-            require_python(test.code, f"test {place}")
+        if isinstance(test, CheckTest):
+            require_check(test.code, f"test {place}")
+        elif isinstance(test, AssertTest):
+            require_test(test.code, f"test {place}")
     return problem
 
 
@@ -100,8 +98,8 @@ def _unwrapped(ground_truth: Any) -> Any:
         if not isinstance(ground_truth, str):
             break
         try:
-            ground_truth = orjson.loads(ground_truth)
-        except orjson.JSONDecodeError as error:
+            ground_truth = lenient_json.loads(ground_truth.encode("utf-8", "replace"))
+        except ValueError as error:
             raise GroundTruthInvalid(
                 "expected tests as an object, a list or JSON text of them, got other text"
             ) from error
@@ -163,6 +161,6 @@ def _result(output: Any) -> Any:
 
 def _json(text: str) -> Any:
     try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError as error:
+        return lenient_json.loads(text.encode("utf-8", "replace"))
+    except ValueError as error:
         raise GroundTruthInvalid("expected the arguments and results of `fn_name` as JSON") from error

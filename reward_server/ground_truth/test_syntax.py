@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import warnings
+from collections.abc import Sequence
 
 from reward_server.errors import GroundTruthInvalid
 
@@ -20,12 +21,43 @@ def require_python(code: str, what: str) -> ast.Module:
         raise GroundTruthInvalid(f"{what} is not Python: {type(error).__name__}") from error
 
 
-def builtin_under_test(code: str) -> str | None:
-    """The function that a test means although Python has one of that name: `assert sum(10, 15) == 6` (MBPP 126).
+def require_check(code: str, what: str) -> None:
+    """Raises GroundTruthInvalid where the code defines no `check`: it would accept every program."""
+    if "check" not in _defined(require_python(code, what)):
+        raise GroundTruthInvalid(f"{what} defines no function check(candidate)")
 
-    Only where a test names nothing but builtins; the first of its innermost calls then is the program's. In any other
-    test a builtin is Python's own, or a program could bring an `abs` or a `set` that makes everything equal.
+
+def require_test(code: str, what: str) -> None:
+    """Raises GroundTruthInvalid where the code runs nothing and defines no test: it would accept every program."""
+    tree = require_python(code, what)
+    runs = any(not isinstance(node, DEFINITIONS) for node in tree.body)
+    tests = any(name.startswith("test") for name in _defined(tree)) or any(
+        isinstance(n, ast.ClassDef) for n in tree.body
+    )
+    if not runs and not tests:
+        raise GroundTruthInvalid(f"{what} tests nothing: it holds neither a statement to run nor a test function")
+
+
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom, ast.Pass)
+
+
+def _defined(tree: ast.Module) -> set[str]:
+    functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    targets = [target for node in tree.body if isinstance(node, ast.Assign) for target in node.targets]
+    return functions | {target.id for target in targets if isinstance(target, ast.Name)}
+
+
+def builtin_under_test(codes: Sequence[str]) -> str | None:
+    """The function that all tests mean although Python has one of that name: `assert sum(10, 15) == 6` (MBPP 126).
+
+    Only where every test names nothing but builtins, and the first of its innermost calls is the same in all. In any
+    other test a builtin is Python's own, or a program could bring an `abs` or a `set` that makes everything equal.
     """
+    meant = {_builtin_meant(code) for code in codes}
+    return meant.pop() if len(meant) == 1 else None
+
+
+def _builtin_meant(code: str) -> str | None:
     tree = require_python(code, "test")
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     if not names or not all(hasattr(builtins, name) for name in names) or _imports(tree):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import gzip
 import json
+import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -165,6 +166,77 @@ def test_tests_that_hand_over_functions_run_beside_the_program_and_say_so(server
     good, bad = judge(server_url, [right, right.replace("f(f(x))", "f(x)")], tests)
     assert (good["reward"], good["flags"]) == (1.0, ["trusted_weak"])
     assert (bad["reward"], bad["components"]["code"]["detail"]["tests"]) == (0.0, ["wrong_answer", "accepted"])
+
+
+HELPED = {
+    "prompt": 'def encode(s):\n    return s[::-1]\n\n\ndef decode(s):\n    """Undo encode."""\n',
+    "test": "def check(candidate):\n    assert candidate(encode('abc')) == 'abc'\n    assert encode('ab') == 'ba'\n",
+    "entry_point": "decode",
+}
+
+
+def test_helpers_of_the_prompt_that_a_test_calls_are_the_prompts(server_url: str) -> None:
+    assert verdict(server_url, "def decode(s):\n    return s[::-1]", HELPED) == "accepted"
+    assert verdict(server_url, "def encode(s): return s\ndef decode(s): return s", HELPED) == "wrong_answer"
+
+
+def test_integers_are_exact_at_any_size(server_url: str) -> None:
+    tests = [{"type": "call", "entry": "f", "args": [10**30], "expected": 10**30 + 1}]
+    for shape in (tests, json.dumps(tests)):
+        assert verdict(server_url, "def f(x):\n    return x + 1", shape) == "accepted"
+        assert verdict(server_url, "def f(x):\n    return x", shape) == "wrong_answer"
+        assert verdict(server_url, "def f(x):\n    return float(x)", shape) == "wrong_answer"
+
+
+def test_what_a_program_says_cannot_break_or_bloat_the_answer(server_url: str) -> None:
+    tests = [{"type": "call", "entry": "f", "args": [1], "expected": {"a": 1}}]
+    forged = """
+import json, os
+error = {"type": "E", "base": "E", "args": [], "message": "x" * 900_000}
+os.write(4, json.dumps({"id": 1, "error": error}).encode() + b"\\n")
+"""
+    sources = [
+        "def f(x): raise Exception('\\ud800')",
+        "def f(x): return {10**5000: 1}",
+        forged + "def f(x): pass",
+        "def f(x): return {'a': 1}",
+    ]
+    results = judge(server_url, sources, tests)
+    assert [(r["status"], r["reward"]) for r in results] == [("ok", 0.0)] * 3 + [("ok", 1.0)]
+    assert all(len(json.dumps(result)) < 2000 for result in results)
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "def test_add():\n    assert add(1, 2) == 3",
+        "import unittest\nclass T(unittest.TestCase):\n    def test_a(self):\n        self.assertEqual(add(1, 2), 3)",
+    ],
+)
+def test_test_functions_and_classes_are_run(server_url: str, test: str) -> None:
+    assert verdict(server_url, "def add(a, b): return a + b", [test]) == "accepted"
+    assert verdict(server_url, "def add(a, b): return 9", [test]) != "accepted"
+    assert verdict(server_url, "x = 1", [test]) != "accepted"
+
+
+def test_a_program_with_many_slow_tests_does_not_hold_up_its_neighbours(server_url: str) -> None:
+    calls = [{"type": "call", "entry": "f", "args": [n], "expected": n} for n in range(20)]
+    slow, quick = "import time\ndef f(x):\n    time.sleep(1.5)\n    return x", "def f(x):\n    return x"
+    started = time.monotonic()
+    results = judge(server_url, [slow, slow, *[quick] * 20], calls[:1] + calls, wall_seconds=1)
+    assert time.monotonic() - started < 12
+    assert [r["reward"] for r in results] == [0.0, 0.0] + [1.0] * 20
+    assert results[0]["components"]["code"]["detail"]["tests"] == ["time_limit_exceeded"] + ["not_run"] * 20
+
+
+def test_a_long_right_output_is_not_cut_off(server_url: str) -> None:
+    tests = [{"type": "stdin", "stdin": "", "stdout": "x" * 1_500_000 + "\n"}]
+    assert verdict(server_url, "print('x' * 1_500_000)", tests) == "accepted"
+
+
+def test_a_result_that_a_test_cannot_look_at_is_flagged(server_url: str) -> None:
+    (result,) = judge(server_url, ["class Stack: pass"], ["assert Stack().size() == 0"])
+    assert (result["reward"], result["flags"]) == (0.0, ["result_not_plain"])
 
 
 def test_arguments_changed_in_place_are_seen(server_url: str) -> None:

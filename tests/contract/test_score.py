@@ -152,6 +152,18 @@ def test_lone_surrogates_anywhere_do_not_stop_the_judging(server_url: str) -> No
             assert results[0]["reward"] == 1.0
 
 
+def test_long_integers_are_exact(server_url: str) -> None:
+    gold = 265252859812191058636308480000000
+    items = [item(f"\\boxed{{{gold}}}", gold), item(f"\\boxed{{{gold + 1}}}", gold), item("#### 1", 10**4000)]
+    results = post(server_url, {"profile": "gsm8k", "items": items}).json()["results"]
+    assert [r["reward"] for r in results[:2]] == [1.0, 0.0]
+    assert results[2]["reward"] in (0.0, None)
+    body = b'{"profile": "gsm8k", "items": [{"completion": "4", "ground_truth": ' + b"9" * 5000 + b"}]}"
+    answer = httpx.post(f"{server_url}/v1/score", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 200
+    assert answer.json()["results"][0]["reward"] in (0.0, None)
+
+
 def test_deeply_nested_ground_truth_is_refused_or_skipped(server_url: str) -> None:
     for depth in (200, 900, 5000):
         gold = b"[" * depth + b"]" * depth
