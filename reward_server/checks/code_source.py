@@ -5,13 +5,23 @@ from __future__ import annotations
 import ast
 import re
 import warnings
+from collections.abc import Iterable
 from functools import lru_cache
+from itertools import accumulate
 
 from reward_server.completion import after_thinking
 
-_FENCE = re.compile(r"^(?:[ \t]|</?answer>)*(```+|~~~+)[ \t]*([\w+#.-]*)[^\n]*$", re.MULTILINE)
+# A fence on a line of its own, perhaps the first line of a list item, or one that ends a line right before </answer>.
+_FENCE = re.compile(
+    r"^(?P<lead>(?:[ \t\ufeff]|</?answer>|(?P<item>[-*+]|\d{1,9}[.)])[ \t])*)"
+    r"(?P<marks>```+|~~~+)[ \t]*(?P<language>[\w+#.-]*)[^\n]*$"
+    r"|(?<=[^\s`~])[ \t]*(?P<tail>```+|~~~+)(?=[ \t]*</answer>)",
+    re.MULTILINE,
+)
 _TAGS = re.compile(r"</?answer>")
-PYTHON = {"python", "py", "python3"}
+_NO_INDENT = re.compile(r"</?answer>|\ufeff")
+_PYTHON = re.compile(r"py(?:thon)?-?[\d.]*", re.IGNORECASE)
+_DEFINITION = re.compile(r"^(?:(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)|(\w+)[ \t]*=(?!=))", re.MULTILINE)
 
 
 def extract_source(completion: str) -> str | None:
@@ -24,8 +34,8 @@ def extract_source(completion: str) -> str | None:
         return None
     blocks = _blocks(text)
     if not blocks:
-        return _TAGS.sub("", text).strip("\n")
-    python = [code for language, code in blocks if language.lower() in PYTHON]
+        return _TAGS.sub("", text).strip("\n\ufeff")
+    python = [code for language, code in blocks if _PYTHON.fullmatch(language)]
     untagged = [code for language, code in blocks if not language]
     found = python or untagged
     return found[-1] if found else None
@@ -35,44 +45,125 @@ def complete(source: str, prefix: str, entries: list[str]) -> str:
     """A whole program from what the policy wrote and the prompt it was to continue.
 
     HumanEval asks for the body of a function that the prompt began: where the entry is not defined, the prompt comes
-    first as it is. Where it is, the prompt still gives the imports and helpers that the function may use.
+    first as it is. Where it is, the prompt still gives the imports and helpers that the function may use. A prompt in
+    a natural language is no code and stays out.
     """
-    if not prefix:
+    whole = closed(prefix) if prefix else ""
+    if not whole:
         return source
-    if all(_defines(source, entry) for entry in entries):
-        return _closed(prefix) + source
-    return prefix + source
+    return _joined(whole if _names(source).issuperset(entries) else prefix, source)
 
 
-def _defines(source: str, name: str) -> bool:
-    escaped = re.escape(name)
-    definition = rf"^(?:async\s+def|def|class)\s+{escaped}\b|^{escaped}\s*="
-    return re.search(definition, source, re.MULTILINE) is not None
+def defines(source: str, name: str) -> bool:
+    return name in _names(source)
+
+
+def _names(source: str) -> set[str]:
+    """What the program defines: by its syntax, or where it does not parse (a function's body alone) by its lines."""
+    tree = _parsed(source)
+    return _defined(tree) if tree else {name for pair in _DEFINITION.findall(source) for name in pair}
+
+
+def _parsed(source: str) -> ast.Module | None:
+    try:
+        with warnings.catch_warnings(action="ignore"):  # they would print the program
+            return ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
 
 
 @lru_cache(maxsize=1024)
-def _closed(prefix: str) -> str:
+def closed(prefix: str) -> str:
     """The prompt with its begun function closed, so that a program can follow; nothing where it is not Python."""
-    closed = prefix.rstrip() + "\n    pass\n"
-    try:
-        with warnings.catch_warnings(action="ignore"):  # they would print the prompt
-            ast.parse(closed)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ""
-    return closed
+    whole = prefix.rstrip() + "\n    pass\n"
+    return whole if _parsed(whole) else ""
+
+
+def _defined(tree: ast.Module) -> set[str]:
+    """The names that the module's own statements bind, those under `if` and `try` too."""
+    names: set[str] = set()
+    nodes: list[ast.AST] = [tree]
+    while nodes:
+        node = nodes.pop()
+        names.update(_bound(node))
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            inner = ast.iter_child_nodes(node)
+            nodes.extend(child for child in inner if isinstance(child, ast.stmt | ast.excepthandler | ast.match_case))
+    return names
+
+
+def _bound(node: ast.AST) -> Iterable[str]:
+    match node:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return [name]
+        case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
+            return [alias.asname or alias.name.partition(".")[0] for alias in aliases]
+        case ast.Assign(targets=targets):
+            inner = (part for target in targets for part in ast.walk(target))
+            return [part.id for part in inner if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)]
+        case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr()):
+            return [name]
+    return []
+
+
+def _joined(prefix: str, source: str) -> str:
+    """Both, with the `from __future__` lines of both on top: Python takes them nowhere else."""
+    if "__future__" not in source:
+        return prefix + source
+    futures, parts = zip(_without_futures(prefix), _without_futures(source), strict=True)
+    return "".join(futures) + "".join(parts)
+
+
+def _without_futures(source: str) -> tuple[str, str]:
+    """The `from __future__` lines that the source begins with, and the source with `pass` in their place."""
+    tree = _parsed(source)
+    if tree is None:
+        return "", source
+    data = source.encode()  # the columns of ast count bytes
+    starts = [0, *accumulate(map(len, data.splitlines(keepends=True)))]
+    rest, end, futures = [], 0, ""
+    for node in tree.body[ast.get_docstring(tree) is not None :]:
+        if not isinstance(node, ast.ImportFrom) or node.module != "__future__":
+            break
+        rest.append(data[end : starts[node.lineno - 1] + node.col_offset])
+        end = starts[(node.end_lineno or node.lineno) - 1] + (node.end_col_offset or 0)
+        futures += ast.unparse(node) + "\n"
+    return futures, b"pass".join([*rest, data[end:]]).decode()
 
 
 def _blocks(text: str) -> list[tuple[str, str]]:
     """Fenced blocks as (language, code); one that the text ends in counts as closed."""
     blocks = []
-    opened: tuple[str, str, int] | None = None
+    opened: re.Match[str] | None = None
     for fence in _FENCE.finditer(text):
-        marks, language = fence.groups()
         if opened is None:
-            opened = (marks, language, fence.end() + 1)
-        elif marks.startswith(opened[0]) and not language:
-            blocks.append((opened[1], text[opened[2] : fence.start()]))
+            opened = fence if fence["marks"] else None
+        elif _closes(fence, opened):
+            code = text[opened.end() + 1 : fence.start()] + ("\n" if fence["tail"] else "")
+            blocks.append((opened["language"], _outdented(code, opened)))
             opened = None
     if opened is not None:
-        blocks.append((opened[1], text[opened[2] :]))
+        blocks.append((opened["language"], _outdented(text[opened.end() + 1 :], opened)))
     return blocks
+
+
+def _closes(fence: re.Match[str], opened: re.Match[str]) -> bool:
+    """As CommonMark has it: one indented further than by three is text, a fence in a docstring for example."""
+    if fence["tail"]:
+        return fence["tail"].startswith(opened["marks"])
+    if fence["language"] or fence["item"] or not fence["marks"].startswith(opened["marks"]):
+        return False
+    return len(_indent(fence).expandtabs(4)) <= len(_indent(opened).expandtabs(4)) + 3
+
+
+def _indent(fence: re.Match[str]) -> str:
+    return _NO_INDENT.sub("", fence["lead"])
+
+
+def _outdented(code: str, opened: re.Match[str]) -> str:
+    """Without the indentation of the opening fence, or of the first line where the code is indented less."""
+    code = code.lstrip("\ufeff")
+    first = code.lstrip().partition("\n")[0]
+    before = code[: len(code) - len(code.lstrip())].rpartition("\n")[2]
+    width = min(len(_indent(opened)), len(before)) if first else 0
+    return re.sub(rf"^[ \t]{{0,{width}}}", "", code, flags=re.MULTILINE) if width else code

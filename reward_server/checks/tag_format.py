@@ -7,6 +7,8 @@ read as tokens and the rule that failed is named.
 from __future__ import annotations
 
 import re
+import unicodedata
+from itertools import islice
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -14,6 +16,8 @@ from pydantic import Field
 from reward_server.checks.base import CheckInput, Params, Verdict
 
 _TAG = re.compile(r"</?(?:think|answer)>")
+# Letters and symbols by their category, yet nothing is seen of them: the empty Braille pattern and the Hangul fillers.
+_BLANK = frozenset("\u2800\u115f\u1160\u3164\uffa0")
 
 
 class FormatParams(Params):
@@ -22,7 +26,11 @@ class FormatParams(Params):
         description="whether the chat template already wrote <think>; auto: yes where the prompt ends with it",
     )
     require_answer_tag: bool = Field(default=True, description="false: the text after </think> is the answer")
-    min_think_chars: int = Field(default=1, ge=0, description="characters of thinking, without white space around it")
+    min_think_chars: int = Field(
+        default=1,
+        ge=0,
+        description="characters of thinking, white space and invisible ones not counted; 0: may be empty",
+    )
 
 
 class TagFormat:
@@ -55,16 +63,28 @@ def _failed_rule(text: str, params: FormatParams) -> str | None:
     before, think, *rest = (gap.strip() for gap in _TAG.split(text))
     if before:
         return "text_before_think"
-    if len(think) < params.min_think_chars:
+    if not _long_enough(think, params.min_think_chars):
         return "think_too_short"
     if not params.require_answer_tag:
-        return None if rest[0] else "answer_empty"
+        return None if _has_content(rest[0]) else "answer_empty"
     between, answer, after = rest
     if between:
         return "text_between_think_and_answer"
-    if not answer:
+    if not _has_content(answer):
         return "answer_empty"
     return "text_after_answer" if after else None
+
+
+def _has_content(part: str) -> bool:
+    """A letter, a number or a symbol is there: punctuation, or what nobody sees, is no answer and no thinking."""
+    return any(unicodedata.category(char)[0] in "LNS" for char in part if char not in _BLANK)
+
+
+def _long_enough(thinking: str, minimum: int) -> bool:
+    if minimum == 0:
+        return True
+    visible = (char for char in thinking if char not in _BLANK and unicodedata.category(char)[0] not in "ZC")
+    return _has_content(thinking) and sum(1 for _ in islice(visible, minimum)) == minimum
 
 
 def _tag_fault(names: list[str], wanted: list[str]) -> str:

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from reward_server.checks.code_source import complete, extract_source
@@ -43,3 +45,152 @@ def test_a_whole_function_keeps_the_imports_and_helpers_of_the_prompt() -> None:
 def test_a_prompt_in_prose_is_left_out() -> None:
     source = "def area(r):\n    return 3\n"
     assert complete(source, "Write a function area.", ["area"]) == source
+
+
+DOCSTRING = 'def f():\n    """Doc:\n\n    ```\n    f()\n    ```\n    """\n    return 1\n'
+
+
+@pytest.mark.parametrize(
+    ("completion", "source"),
+    [
+        ("1. So:\n   ```python\n   if x:\n       y\n\n   z\n   ```\n2. Done.", "if x:\n    y\n\nz\n"),
+        ("   ```python\n   x = 1", "x = 1"),
+        ("   ```python\nif x:\n  y\n   ```\nDone.", "if x:\n  y\n"),
+        ('   ```python\n   x = """\na\n"""\n   ```', 'x = """\na\n"""\n'),
+        ("```python\n    return 1\n```", "    return 1\n"),
+        ("- ```python\n  if x:\n      y\n  ```\n- Done.", "if x:\n    y\n"),
+        ("1. ```python\n   x = 1\n   ```", "x = 1\n"),
+        ("```python\nx = 1\n   ```\nDone.", "x = 1\n"),
+        (f"```python\n{DOCSTRING}```\nDone.", DOCSTRING),
+    ],
+)
+def test_indentation_around_fences_is_read_as_in_commonmark(completion: str, source: str) -> None:
+    assert extract_source(completion) == source
+
+
+@pytest.mark.parametrize(
+    "language",
+    [
+        "py",
+        "py3",
+        "python",
+        "Python",
+        "PYTHON3",
+        "python3.11",
+        "python-3",
+        "Python 3",
+        "python title=a.py",
+        "python:a.py",
+    ],
+)
+def test_python_has_many_names(language: str) -> None:
+    assert extract_source(f"```{language}\nx = 1\n```\n```\noutput\n```") == "x = 1\n"
+
+
+@pytest.mark.parametrize("language", ["pycon", "pyx", "python-repl", "jython", "ruby", "c++"])
+def test_another_language_is_not_python(language: str) -> None:
+    assert extract_source(f"```{language}\nx = 1\n```") is None
+
+
+@pytest.mark.parametrize(
+    ("completion", "source"),
+    [
+        ("<think>a</think><answer>```python\nx = 1```</answer>", "x = 1\n"),
+        ("<answer>```python\nx = 1 ``` </answer>", "x = 1\n"),
+        ("<answer>\n```\nx = 1\n```\nCall ```f(1)```</answer>", "x = 1\n"),
+        ("<answer>~~~python\nx = 1  # ```</answer>\n~~~\n", "x = 1  # ```</answer>\n"),
+    ],
+)
+def test_a_fence_right_before_the_end_of_the_answer_closes_its_block(completion: str, source: str) -> None:
+    assert extract_source(completion) == source
+
+
+@pytest.mark.parametrize(
+    "completion",
+    ["\ufeffx = 1\n", "```python\n\ufeffx = 1\n```", "\ufeff```python\nx = 1\n```", "<answer>\ufeffx = 1</answer>"],
+)
+def test_a_byte_order_mark_is_left_out(completion: str) -> None:
+    assert (extract_source(completion) or "").strip("\n") == "x = 1"
+
+
+@pytest.mark.parametrize(
+    ("prefix", "source"),
+    [
+        (PROMPT, "from __future__ import annotations\ndef area(r: R) -> R:\n    return helper(r)\n"),
+        (
+            PROMPT,
+            "'é'; from __future__ import (\n  annotations,\n); import os\ndef area(r: R):\n    return helper(r)\n",
+        ),
+        ("from __future__ import annotations\n" + PROMPT, "def area(r: R):\n    return helper(r)\n"),
+        (
+            '"""Doc."""\nfrom __future__ import annotations\n' + PROMPT,
+            "from __future__ import division\ndef area(r: R):\n    return helper(r)\n",
+        ),
+    ],
+)
+def test_future_imports_come_before_the_prompt(prefix: str, source: str) -> None:
+    namespace: dict[str, object] = {}
+    exec(compile(complete(source, prefix, ["area"]), "program", "exec", dont_inherit=True), namespace)
+    assert namespace["area"](2) == 2  # type: ignore[operator]
+
+
+def test_a_future_import_in_the_middle_stays_an_error() -> None:
+    source = "def area(r):\n    return 1\nfrom __future__ import annotations\n"
+    with pytest.raises(SyntaxError, match="beginning of the file"):
+        compile(complete(source, PROMPT, ["area"]), "program", "exec", dont_inherit=True)
+
+
+@pytest.mark.parametrize(
+    "prompt", ["Write a function area.", "Hello", "Write:", "# Task\nWrite it.\n```python\nx\n```"]
+)
+@pytest.mark.parametrize("source", ["def other(r):\n    return 3\n", "    return 3\n"])
+def test_a_prompt_in_prose_never_becomes_code(prompt: str, source: str) -> None:
+    assert complete(source, prompt, ["area"]) == source
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from math import tau as area",
+        "from shapes import area",
+        "import shapes as area",
+        "area: Callable = print",
+        "helper, area = print, print",
+        "if True:\n    def area(r): ...",
+        "try:\n    from shapes import area\nexcept ImportError:\n    area = None",
+        "try:\n    x\nexcept E:\n    async def area(r): ...",
+        "match x:\n    case 1:\n        class area: ...",
+        "def area(r):\n    return 1\nbroken(",
+    ],
+)
+def test_every_way_to_define_the_entry_is_seen(source: str) -> None:
+    assert complete(source, PROMPT, ["area"] * 512) == PROMPT + "    pass\n" + source
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["    area = 3\n    return area", "def f():\n    area = 1", "x = '''\ndef area(r):\n'''", "area: int", "area == 1"],
+)
+def test_what_does_not_define_the_entry_continues_the_prompt(source: str) -> None:
+    assert complete(source, PROMPT, ["area"]) == PROMPT + source
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "`" * 200_000,
+        "x" + " " * 200_000,
+        "- " * 100_000,
+        "<answer>" * 30_000,
+        "```\n" * 50_000,
+        "\ufeff\n" * 100_000,
+        "```py\n" + "x ```" * 50_000,
+        "   ```py\n" + " " * 200_000,
+        "   ```py\n" + "\n" * 200_000,
+    ],
+)
+def test_hostile_text_costs_linear_time(text: str) -> None:
+    start = time.perf_counter()
+    extract_source(text)
+    complete("from __future__ import annotations;" * 3_000 + "\n" + text[:1000], PROMPT, ["area"] * 100_000)
+    assert time.perf_counter() - start < 3

@@ -56,3 +56,18 @@ def test_without_the_answer_tag_the_rest_is_the_answer() -> None:
 
 def test_thinking_can_be_asked_for_a_length() -> None:
     assert judge(GOOD, min_think_chars=6) == (0.0, "think_too_short")
+    assert judge("<think> a\u200b \n b </think><answer>4</answer>", min_think_chars=3) == (0.0, "think_too_short")
+    assert judge("<think>a, b</think><answer>4</answer>", min_think_chars=3) == (1.0, None)
+    assert judge("<think></think><answer>4</answer>", min_think_chars=0) == (1.0, None)
+
+
+@pytest.mark.parametrize("part", ["\u200b", "\u2800", "\ufeff", "\u3164", "\x00", ".", "...", "\u2800 . \u200b"])
+def test_a_part_without_a_letter_number_or_symbol_is_empty(part: str) -> None:
+    assert judge(f"<think>{part}</think><answer>4</answer>") == (0.0, "think_too_short")
+    assert judge(f"<think>a</think><answer>{part}</answer>") == (0.0, "answer_empty")
+    assert judge(f"<think>a</think>{part}", require_answer_tag=False) == (0.0, "answer_empty")
+
+
+@pytest.mark.parametrize("part", ["a", "4", "+", "中", "½", "∅", "🙂", "\u200b4.", "$x$"])
+def test_one_letter_number_or_symbol_is_content(part: str) -> None:
+    assert judge(f"<think>{part}</think><answer>{part}</answer>") == (1.0, None)
