@@ -18,6 +18,8 @@ _FENCE = re.compile(
     r"|(?<=[^\s`~])[ \t]*(?P<tail>```+|~~~+)(?=[ \t]*</answer>)",
     re.MULTILINE,
 )
+MAX_PARSED_CHARS = 100_000
+
 _TAGS = re.compile(r"</?answer>")
 _NO_INDENT = re.compile(r"</?answer>|\ufeff")
 _PYTHON = re.compile(r"py(?:thon)?-?[\d.]*", re.IGNORECASE)
@@ -65,6 +67,9 @@ def _names(source: str) -> set[str]:
 
 
 def _parsed(source: str) -> ast.Module | None:
+    """The syntax tree, or None where there is none, or where building one would take the server long."""
+    if len(source) > MAX_PARSED_CHARS:
+        return None
     try:
         with warnings.catch_warnings(action="ignore"):  # they would print the program
             return ast.parse(source)
@@ -72,11 +77,15 @@ def _parsed(source: str) -> ast.Module | None:
         return None
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def closed(prefix: str) -> str:
-    """The prompt with its begun function closed, so that a program can follow; nothing where it is not Python."""
-    whole = prefix.rstrip() + "\n    pass\n"
-    return whole if _parsed(whole) else ""
+    """The prompt with a function it began closed, so that a program can follow; nothing where it is not Python."""
+    begun, whole = prefix.rstrip() + "\n    pass\n", prefix.rstrip() + "\n"
+    if _parsed(begun):
+        return begun
+    tree = _parsed(whole)
+    # A single word of prose is an expression too; code brings names.
+    return whole if tree and _defined(tree) else ""
 
 
 def _defined(tree: ast.Module) -> set[str]:

@@ -18,6 +18,7 @@ from reward_server.checks.base import CheckInput, Params, Verdict
 _TAG = re.compile(r"</?(?:think|answer)>")
 # Letters and symbols by their category, yet nothing is seen of them: the empty Braille pattern and the Hangul fillers.
 _BLANK = frozenset("\u2800\u115f\u1160\u3164\uffa0")
+_STOPS = frozenset(".,;:!?…·。、")
 
 
 class FormatParams(Params):
@@ -76,8 +77,8 @@ def _failed_rule(text: str, params: FormatParams) -> str | None:
 
 
 def _has_content(part: str) -> bool:
-    """A letter, a number or a symbol is there: punctuation, or what nobody sees, is no answer and no thinking."""
-    return any(unicodedata.category(char)[0] in "LNS" for char in part if char not in _BLANK)
+    """Something is there that says something: `[]` may be an answer; full stops, or what nobody sees, are none."""
+    return any(unicodedata.category(char)[0] in "LNSP" for char in part if char not in _BLANK | _STOPS)
 
 
 def _long_enough(thinking: str, minimum: int) -> bool:

@@ -194,3 +194,9 @@ def test_hostile_text_costs_linear_time(text: str) -> None:
     extract_source(text)
     complete("from __future__ import annotations;" * 3_000 + "\n" + text[:1000], PROMPT, ["area"] * 100_000)
     assert time.perf_counter() - start < 3
+
+
+def test_a_prompt_of_imports_alone_is_kept_and_a_word_of_prose_is_not() -> None:
+    source = "def f():\n    return math.pi\n"
+    assert complete(source, "import math", ["f"]) == "import math\n" + source
+    assert complete(source, "hello", ["f"]) == source
