@@ -8,6 +8,7 @@ SandboxError
 ├── SandboxCrashedError      a process of ours died or answered nonsense (retryable)
 └── PlainError               a message is not an encoded value
     └── UnsupportedValueError    a value has no encoding
+        └── ForeignTypeError     because of its type, however small it is
 """
 
 from __future__ import annotations
@@ -49,3 +50,9 @@ class PlainError(SandboxError):
 
 class UnsupportedValueError(PlainError):
     """A value that is not plain: it has no encoding, or is too deep or too large for one."""
+
+
+class ForeignTypeError(UnsupportedValueError):
+    """A value of a type that has no encoding. `kind` is the type, where it is known."""
+
+    kind: type | None = None

@@ -6,10 +6,14 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Final
 
+from sandbox import tree
+
 _DEPTH_LIMIT: Final = 100
+_PATH_BYTES: Final = 3_500  # with one more name it stays below PATH_MAX
+_TOPS_LIMIT: Final = 64
 _OPEN_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _BLOCK_BYTES: Final = 512  # unit of st_blocks
 _ENTRY_BYTES: Final = 4_096  # what even an empty file costs: the disk limit bounds their number too
@@ -26,30 +30,67 @@ def make(root: str, uid: int | None) -> str:
 
 def used_bytes(path: str, enough: int) -> int:
     """Disk space of everything below path; counting stops as soon as it is more than `enough`."""
+    with suppress(OSError), _opened(path, None) as top:
+        return _used_below(top, enough, level=0)
+    return 0
+
+
+def _used_below(top: int, enough: int, level: int) -> int:
+    """`used_bytes` of an open folder. Paths are relative to it; one that gets too long is where a new top is opened.
+
+    A tree too deep for that too is taken for one that is too large: no program has use for it.
+    """
+    if level == _TOPS_LIMIT:
+        return enough + 1
     total = 0
-    pending = [path]
+    pending = ["."]
     while pending and total <= enough:
-        for entry in _entries(pending.pop()):
-            with suppress(OSError):
-                info = entry.stat(follow_symlinks=False)
-                total += max(info.st_blocks * _BLOCK_BYTES, _ENTRY_BYTES)
-                if stat.S_ISDIR(info.st_mode):
-                    pending.append(entry.path)
-            if total > enough:
-                break
+        path = pending.pop()
+        with suppress(OSError), _opened(path, top) as folder:
+            if len(os.fsencode(path)) > _PATH_BYTES:
+                total += _used_below(folder, enough - total, level + 1)
+            else:
+                total += _used_in(folder, path, enough - total, pending)
     return total
 
 
+def _used_in(folder: int, path: str, enough: int, pending: list[str]) -> int:
+    """Disk space of what is listed in an open folder; the folders among it are added to `pending`."""
+    total = 0
+    for entry in _entries(folder):
+        with suppress(OSError):
+            info = entry.stat(follow_symlinks=False)
+            total += max(info.st_blocks * _BLOCK_BYTES, _ENTRY_BYTES)
+            if stat.S_ISDIR(info.st_mode):
+                pending.append(f"{path}/{entry.name}")
+        if total > enough:
+            break
+    return total
+
+
+@contextmanager
+def _opened(path: str, inside: int | None) -> Iterator[int]:
+    folder = os.open(path, _OPEN_FOLDER, dir_fd=inside)
+    try:
+        yield folder
+    finally:
+        os.close(folder)
+
+
 def unlinked_bytes(pid: int) -> int:
-    """Disk space of files that a process holds open but that have no name any more; 0 if it may not be looked at."""
+    """Disk space of files that a process holds open but that have no name any more; 0 if it may not be looked at.
+
+    Every thread is asked: the first one may have ended before the others, and each can have descriptors of its own.
+    """
     total = 0
     seen = set()
-    for entry in _entries(f"/proc/{pid}/fd"):
-        with suppress(OSError):
-            info = entry.stat()
-            if info.st_nlink == 0 and stat.S_ISREG(info.st_mode) and info.st_ino not in seen:
-                seen.add(info.st_ino)
-                total += info.st_blocks * _BLOCK_BYTES
+    for path in tree.task_paths(pid):
+        for entry in _entries(f"{path}/fd"):
+            with suppress(OSError):
+                info = entry.stat()
+                if info.st_nlink == 0 and stat.S_ISREG(info.st_mode) and info.st_ino not in seen:
+                    seen.add(info.st_ino)
+                    total += info.st_blocks * _BLOCK_BYTES
     return total
 
 
@@ -91,7 +132,7 @@ def _empty(folder: int, top: int, depth: int) -> bool:
     return done
 
 
-def _entries(path: str) -> Iterator[os.DirEntry[str]]:
+def _entries(path: str | int) -> Iterator[os.DirEntry[str]]:
     try:
         with os.scandir(path) as entries:
             yield from entries

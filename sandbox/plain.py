@@ -9,7 +9,8 @@ is an object with exactly one key, its tag:
     {"date": iso} {"time": iso} {"datetime": iso} {"timedelta": [days, seconds, microseconds]}
 
 A subclass is written as its plain base value by the methods of the base class, so that nothing it overrides is called.
-The reader builds exact standard types only. Both directions have caps and take linear time, whatever is sent.
+The reader builds exact standard types only. Both directions have caps and take linear time, whatever is sent. Depth,
+parts and lengths of iterators are counted alike: what was read can be written again.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from typing import Any, Final
 
-from sandbox.errors import PlainError, UnsupportedValueError
+from sandbox.errors import ForeignTypeError, PlainError, UnsupportedValueError
 
 DEPTH_LIMIT: Final = 200
 NODE_LIMIT: Final = 1_000_000
@@ -117,7 +118,13 @@ def _base_writer(kind: type) -> Writer:
             return _WRITERS[base]
     if hasattr(kind, "__next__") and hasattr(kind, "__iter__"):
         return _Packer.read_out
-    raise UnsupportedValueError(f"{kind.__name__!s:.60} is not a plain type")
+    raise _foreign(kind, f"{kind.__name__!s:.60} is not a plain type")
+
+
+def _foreign(kind: type, message: str) -> ForeignTypeError:
+    error = ForeignTypeError(message)
+    error.kind = kind
+    return error
 
 
 def _write_int(packer: _Packer, value: Any, depth: int) -> Json:
@@ -132,12 +139,17 @@ def _write_float(packer: _Packer, value: Any, depth: int) -> Json:
 
 def _write_complex(packer: _Packer, value: Any, depth: int) -> Json:
     number = complex.__pos__(value)
-    return {"complex": [_write_float(packer, number.real, depth), _write_float(packer, number.imag, depth)]}
+    return {"complex": packer.items((number.real, number.imag), depth)}
+
+
+def _write_timedelta(packer: _Packer, value: Any, depth: int) -> Json:
+    parts = (timedelta.days, timedelta.seconds, timedelta.microseconds)
+    return {"timedelta": packer.items([part.__get__(value) for part in parts], depth)}
 
 
 def _write_aware(kind: str, text: str, zone: Any) -> Json:
     if zone is not None and type(zone) is not timezone:
-        raise UnsupportedValueError("of time zones only fixed offsets are plain")
+        raise _foreign(type(zone), "of time zones only fixed offsets are plain")
     return {kind: text}
 
 
@@ -167,13 +179,7 @@ _WRITERS: dict[type, Writer] = {
     datetime: lambda packer, value, depth: _write_aware("datetime", datetime.isoformat(value), value.tzinfo),
     date: lambda packer, value, depth: {"date": date.isoformat(value)},
     time: lambda packer, value, depth: _write_aware("time", time.isoformat(value), value.tzinfo),
-    timedelta: lambda packer, value, depth: {
-        "timedelta": [
-            timedelta.days.__get__(value),
-            timedelta.seconds.__get__(value),
-            timedelta.microseconds.__get__(value),
-        ]
-    },
+    timedelta: _write_timedelta,
     **dict.fromkeys(_VIEWS, _Packer.read_out),
 }
 _BASES: Final = tuple(kind for kind in _WRITERS if kind not in (*_VIEWS, bool, range, type(None)))
@@ -185,7 +191,7 @@ class _Unpacker:
 
     def unpack(self, packed: Json, depth: int) -> Any:
         self.nodes += 1
-        if self.nodes > 2 * NODE_LIMIT or depth > DEPTH_LIMIT:
+        if self.nodes > NODE_LIMIT or depth > DEPTH_LIMIT:
             raise PlainError("message has too many parts or too many levels")
         if isinstance(packed, list):
             return [self.unpack(part, depth + 1) for part in packed]
@@ -206,6 +212,11 @@ class _Unpacker:
         if not isinstance(body, list):
             raise PlainError(f"expected an array, got {type(body).__name__}")
         return [self.unpack(part, depth) for part in body]
+
+    def iterator(self, body: Json, depth: int) -> Iterator[Any]:
+        if isinstance(body, list) and len(body) > ITERATOR_LIMIT:
+            raise PlainError(f"an iterator of more than {ITERATOR_LIMIT} values")
+        return iter(self.items(body, depth))
 
     def keys(self, body: Json, depth: int) -> list[Any]:
         return _spread(self.items(body, depth))
@@ -271,7 +282,7 @@ _READERS: dict[str, Callable[[_Unpacker, Json, int], Any]] = {
     "frozenset": lambda unpacker, body, depth: frozenset(unpacker.keys(body, depth)),
     "dict": _Unpacker.mapping,
     "deque": lambda unpacker, body, depth: deque(unpacker.items(body, depth)),
-    "iterator": lambda unpacker, body, depth: _iterator(unpacker.items(body, depth)),
+    "iterator": _Unpacker.iterator,
     "int": lambda unpacker, body, depth: int(_text(body), 16),
     "float": lambda unpacker, body, depth: _float(body),
     "complex": _complex,
@@ -285,7 +296,3 @@ _READERS: dict[str, Callable[[_Unpacker, Json, int], Any]] = {
     "time": lambda unpacker, body, depth: time.fromisoformat(_text(body, 64)),
     "timedelta": lambda unpacker, body, depth: timedelta(*unpacker.ints(body, depth, 3)),
 }
-
-
-def _iterator(values: list[Any]) -> Iterator[Any]:
-    return iter(values)

@@ -26,7 +26,10 @@ class CaseStatus(StrEnum):
 
 
 class Cause(StrEnum):
-    """What could not cross. ARGUMENT is the test's own doing; the others a solution can bring about on purpose."""
+    """What could not cross. ARGUMENT is the test's own doing; the others a solution can bring about on purpose.
+
+    RESULT includes arguments that may have come from the solution before: too large, too deep, or opaque ones.
+    """
 
     NONE = ""
     ARGUMENT = "argument"

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 _TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
+_ZOMBIE: Final = b"Z"
 _FORK_TRIES: Final = 200
 _FORK_PAUSE_SECONDS: Final = 0.01
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
@@ -91,13 +92,33 @@ def _by_full_scan(root: int) -> list[Usage]:
 
 def usage_of(pid: int) -> Usage | None:
     """What /proc says about a process, None if there is none."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
-            fields = file.read().rpartition(b")")[2].split()  # the name before it may hold anything
-    except OSError:
+    fields = _stat(f"/proc/{pid}")
+    if fields is None:
         return None
     ticks = sum(map(int, fields[11:15]))
-    return Usage(pid, int(fields[1]), int(fields[17]), ticks / _TICKS_PER_SECOND, int(fields[21]) * _PAGE_BYTES)
+    threads, pages = int(fields[17]), int(fields[21])
+    if fields[0] == _ZOMBIE and threads > 1:
+        pages = _pages_of_threads(pid)
+    return Usage(pid, int(fields[1]), threads, ticks / _TICKS_PER_SECOND, pages * _PAGE_BYTES)
+
+
+def _stat(path: str) -> list[bytes] | None:
+    try:
+        with open(f"{path}/stat", "rb", buffering=0) as file:
+            return file.read().rpartition(b")")[2].split()  # the name before it may hold anything
+    except OSError:
+        return None
+
+
+def _pages_of_threads(pid: int) -> int:
+    """Memory of a process whose first thread has ended: /proc shows it as empty while the others live on in it."""
+    stats = [_stat(path) for path in task_paths(pid)]
+    return max((int(fields[21]) for fields in stats if fields is not None), default=0)
+
+
+def task_paths(pid: int) -> list[str]:
+    """The folder of each thread of a process in /proc."""
+    return [f"/proc/{pid}/task/{thread}" for thread in _threads(pid)]
 
 
 def proportional_bytes(pid: int) -> int | None:

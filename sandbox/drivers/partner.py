@@ -6,14 +6,16 @@ import builtins
 import importlib
 import sys
 import threading
+import types
 from collections import deque
 from collections.abc import Sequence
+from datetime import timezone
 from typing import Any, Final
 
 from sandbox import calls, frames, plain
 from sandbox.calls import Call, Reply, ReplyKind
 from sandbox.drivers.opaque import Opaque
-from sandbox.errors import PlainError, UnsupportedValueError
+from sandbox.errors import ForeignTypeError, PlainError, UnsupportedValueError
 
 _REPLIES_FD: Final = 3
 _REQUESTS_FD: Final = 4
@@ -21,7 +23,11 @@ _REQUESTS_FD: Final = 4
 _NOT_RERAISED: Final = (StopIteration, StopAsyncIteration)
 
 
-class CandidateError(Exception):
+class CandidateErrorType(type):
+    """The type of classes that stand for exception classes of the solution: tells them from the test's own classes."""
+
+
+class CandidateError(Exception, metaclass=CandidateErrorType):
     """An exception of the solution that has no standard class of its own."""
 
 
@@ -50,6 +56,8 @@ class Candidate:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
+        if self.__entry in sys.stdlib_module_names:  # the test forgot an import: `math.isclose` is no question of ours
+            return getattr(importlib.import_module(self.__entry), name)
         return self.__partner.get(f"{self.__entry}.{name}")
 
     def __repr__(self) -> str:
@@ -72,7 +80,7 @@ class Partner:
         try:
             reply = self._ask(lambda number: calls.call_line(number, call))
         except UnsupportedValueError as error:
-            raise self._cannot_cross("argument", str(error)) from None
+            raise self._cannot_cross(_refusal_cause(error), str(error)) from None
         if reply.kind is ReplyKind.VALUE:
             for key, value in reply.changed:
                 _change(call, key, value)
@@ -97,10 +105,11 @@ class Partner:
         raise self._cannot_cross("attribute", f"{entry}: {reply.message or reply.error}")
 
     def names(self) -> list[str]:
+        """What `from solution import *` gives. Nothing by which the test code may mean what Python itself has."""
         reply = self._ask(lambda number: calls.line({"id": number, "op": "names"}))
         if not isinstance(reply.value, list) or not all(isinstance(name, str) for name in reply.value):
             raise self._gone("it does not tell its names")
-        return reply.value
+        return [name for name in reply.value if not _belongs_to_python(name)]
 
     def _ask(self, request: Any) -> Reply:
         if self.broken is not None:
@@ -146,6 +155,23 @@ class Partner:
             bases: Sequence[type] = (CandidateError,) if only_ours or base is None else (CandidateError, base)
             self._exceptions[name] = type(name if name.isidentifier() else "CandidateError", tuple(bases), {})
         return self._exceptions[name]
+
+
+# Kinds of things that are not plain and yet can have come from the solution, as results, attributes or exceptions.
+_FROM_SOLUTION: Final = (Candidate, CandidateErrorType, Opaque, BaseException, types.ModuleType, timezone)
+
+
+def _refusal_cause(error: UnsupportedValueError) -> str:
+    """Whose doing it is that an argument cannot be sent: the test's only if the solution can have had no part in it.
+
+    The test code often passes on what the solution gave it, so size and depth may be the solution's choice.
+    """
+    kind = error.kind if isinstance(error, ForeignTypeError) else None
+    return "result" if kind is None or issubclass(kind, _FROM_SOLUTION) else "argument"
+
+
+def _belongs_to_python(name: str) -> bool:
+    return name.startswith("__") or hasattr(builtins, name) or name in sys.stdlib_module_names
 
 
 def _standard(name: str) -> type[Exception] | None:

@@ -11,11 +11,13 @@ import json
 import sys
 import types
 import unittest
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final, NoReturn
 
 from sandbox import frames
 from sandbox.drivers import stage
-from sandbox.drivers.partner import Partner, Untransferable
+from sandbox.drivers.partner import Candidate, Partner, Untransferable
 from sandbox.suite import MESSAGE_CHARACTERS, Case, CaseResult, CaseStatus, Cause
 
 _REPORT_FD: Final = 5
@@ -108,12 +110,32 @@ def _execute(code: str, namespace: Namespace) -> None:
 
 
 def _run_case(case: Case, namespace: Namespace, partner: Partner) -> None:
-    candidate = None
-    if case.entry is not None:
-        candidate = partner.candidate(case.entry)
-        namespace.pop("check", None)  # an earlier case's
-        if case.entry.isidentifier():
-            namespace[case.entry] = candidate
+    if case.entry is None:
+        _run_code(case, namespace, None)
+        return
+    candidate = partner.candidate(case.entry)
+    namespace.pop("check", None)  # an earlier case's
+    with _bound(namespace, case.entry, candidate):
+        _run_code(case, namespace, candidate)
+
+
+@contextmanager
+def _bound(namespace: Namespace, entry: str, candidate: Candidate) -> Iterator[None]:
+    """The entry under its name for one case: `all` of that case must not be `all` of the next one."""
+    if not entry.isidentifier():
+        yield
+        return
+    earlier = {name: value for name, value in namespace.items() if name == entry}
+    namespace[entry] = candidate
+    try:
+        yield
+    finally:
+        if namespace.get(entry) is candidate:  # else the code has defined something of its own
+            del namespace[entry]
+            namespace.update(earlier)
+
+
+def _run_code(case: Case, namespace: Namespace, candidate: Candidate | None) -> None:
     before = dict(namespace)
     _execute(case.code, namespace)
     if candidate is not None and "check" in namespace and namespace["check"] is not candidate:

@@ -14,6 +14,18 @@ from sandbox import RunStatus, Sandbox
 pytestmark = pytest.mark.sandbox
 
 _SPIN = "while True: pass"
+# A child whose first thread ends alone: in /proc the process looks empty then, while its other thread goes on.
+_HEADLESS = """
+import ctypes, mmap, os, platform, threading, time
+def work():
+  time.sleep(.1)
+  {}
+  time.sleep(9)
+if os.fork() == 0:
+  threading.Thread(target=work).start()
+  ctypes.CDLL(None).syscall({{"x86_64": 60, "aarch64": 93}}[platform.machine()], 0)
+time.sleep(9)
+"""
 
 
 @pytest.mark.parametrize(
@@ -72,6 +84,27 @@ _SPIN = "while True: pass"
             RunStatus.DISK_LIMIT,
             {"disk_bytes": 20 << 20},
         ),
+        (
+            _HEADLESS.format("m = mmap.mmap(-1, 300 << 20); [m.write(bytes(1 << 20)) for _ in range(300)]"),
+            RunStatus.MEMORY_LIMIT,
+            {"memory_bytes": 128 << 20, "cpu_seconds": 5},
+        ),
+        (
+            _HEADLESS.format(
+                "f = []\n  for i in range(30):\n"
+                "    f.append(open('x', 'wb')); os.unlink('x'); f[-1].write(bytes(1 << 20)); f[-1].flush()"
+            ),
+            RunStatus.DISK_LIMIT,
+            {"disk_bytes": 20 << 20},
+        ),
+        (
+            (
+                "import os, time\nfor _ in range(40): os.mkdir('d' * 200); os.chdir('d' * 200)\n"
+                "for i in range(30): open(str(i), 'wb').write(bytes(1 << 20))\ntime.sleep(9)"
+            ),
+            RunStatus.DISK_LIMIT,
+            {"disk_bytes": 20 << 20},
+        ),
     ],
     ids=[
         "cpu",
@@ -89,6 +122,9 @@ _SPIN = "while True: pass"
         "disk",
         "files",
         "files without names",
+        "memory behind a thread that ended",
+        "files without names behind a thread that ended",
+        "files below the longest path",
     ],
 )
 def test_broken_limit_is_named_and_ends_the_run(

@@ -217,3 +217,72 @@ def test_solution_that_will_not_end_is_stopped_after_its_tests(sandbox: Sandbox)
     assert (solution.status, tester.exit_code) == (RunStatus.STOPPED, 0)
     assert read_report(tester.channel, 1)[0].status is CaseStatus.PASSED
     assert left_behind(sandbox) == []
+
+
+_FORGED_ITERATOR = """
+import time
+def f():
+  with open(4, "wb", closefd=False) as replies:
+    replies.write(b'{"id":2,"value":{"iterator":[' + b"0," * 100_000 + b"0]}}\\n")
+  time.sleep(9)
+def g(x): pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "code"),
+    [
+        (_FORGED_ITERATOR, "g(f())"),
+        ("def f():\n  x = []\n  for _ in range(199): x = [x]\n  return x\ndef g(x): pass", "g([[f()]])"),
+        ("def f(x):\n  y = []\n  for _ in range(199): y = [y]\n  x[:] = y\ndef g(x): pass", "a = []\nf(a)\ng([[a]])"),
+        ("def f(): return [0] * 999998\ndef g(x): pass", "g([f(), 1, 2])"),
+        ("import re\ndef f(): return re.match('a', 'a')\ndef g(x): pass", "g(f())"),
+        ("f = print\ndef g(x): pass", "g(f)"),
+        ("class f(Exception): pass\ndef g(x): pass", "g(f)"),
+        ("import math\ndef g(x): pass", "g(math)"),
+        ("def f(): raise ValueError\ndef g(x): pass", "try: f()\nexcept Exception as error: g(error)"),
+    ],
+    ids=[
+        "iterator", "depth", "depth of a changed argument", "parts", "opaque", "function", "exception class", "module",
+        "exception",
+    ],
+)  # fmt: skip
+def test_what_the_solution_gave_and_cannot_be_sent_on_is_not_the_doing_of_the_test(
+    run: Runner, source: str, code: str
+) -> None:
+    result = run.tests(source, f"try:\n  {code.replace(chr(10), chr(10) + '  ')}\nexcept BaseException: pass")[0]
+    assert result.status in (CaseStatus.UNTRANSFERABLE, CaseStatus.ERROR)
+    assert result.cause is not Cause.ARGUMENT
+
+
+@pytest.mark.parametrize("argument", ["lambda: 1", "int", "object()", "[1, print]"])
+def test_things_only_the_test_can_have_made_are_its_own_doing(run: Runner, argument: str) -> None:
+    assert run.tests("def g(x): pass", f"g({argument})")[0].cause is Cause.ARGUMENT
+
+
+def test_module_the_test_forgot_to_import_is_never_the_solutions(run: Runner) -> None:
+    source = "class math:\n  isclose = staticmethod(lambda *a, **k: True)\ndef area(x): return 0"
+    code = "assert math.isclose(area(1), 3.14159, rel_tol=1e-3)"
+    assert run.tests(source, code)[0].status is CaseStatus.FAILED
+    assert run.tests(source.replace("return 0", "return 3.1416"), code)[0].status is CaseStatus.PASSED
+    assert run.tests("def bisect(x): return x", "assert bisect(3) == 3")[0].status is CaseStatus.PASSED
+
+
+def test_star_import_from_the_solution_replaces_nothing_of_python(run: Runner) -> None:
+    source = (
+        "__all__ = ['all', 'isinstance', 'math', 'add', '__name__']\nclass math: isclose = None\n"
+        "def all(x): return True\ndef isinstance(*a): return True\ndef add(a, b): return 0\n"
+    )
+    code = "import math\nfrom solution import *\n"
+    results = run.tests(
+        source, code + "assert all([add(1, 1)])", code + "assert math.isclose(1, 1)", code + "assert not add(1, 1)"
+    )
+    assert [result.status for result in results] == [CaseStatus.FAILED, CaseStatus.PASSED, CaseStatus.PASSED]
+
+
+def test_entry_of_one_case_is_not_a_builtin_of_the_next(run: Runner) -> None:
+    source = "def all(x): return True\ndef f(): return 0"
+    results = run.tests(source, Case("assert all([])", "all"), "assert all([f()])")
+    assert [result.status for result in results] == [CaseStatus.PASSED, CaseStatus.FAILED]
+    kept = run.tests(source, Case("pass", "limit"), "assert limit == 3", prelude="limit = 3")
+    assert kept[1].status is CaseStatus.PASSED

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox import plain
-from sandbox.errors import PlainError, UnsupportedValueError
+from sandbox.errors import ForeignTypeError, PlainError, UnsupportedValueError
 
 _texts = st.text(st.characters(codec=None, exclude_categories=()))
 _keys = (
@@ -257,3 +257,38 @@ def test_other_standard_values_survive() -> None:
     ):
         decoded = plain.decode(plain.encode(value))
         assert (type(decoded), repr(decoded)) == (type(value), repr(value))
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        {"iterator": [0] * (plain.ITERATOR_LIMIT + 1)},
+        [0] * plain.NODE_LIMIT,
+    ],
+    ids=["iterator", "parts"],
+)
+def test_what_the_writer_refuses_the_reader_refuses_too(packed: Any) -> None:
+    with pytest.raises(PlainError):
+        plain.unpack(packed)
+
+
+@pytest.mark.parametrize("leaf", [1j, timedelta(1, 2, 3), range(3), Fraction(1, 3), [1], (1,)])
+def test_reader_and_writer_count_levels_and_parts_alike(leaf: Any) -> None:
+    packer, unpacker = plain._Packer(), plain._Unpacker()
+    unpacker.unpack(packer.pack(leaf, 0), 0)
+    assert packer.nodes == unpacker.nodes
+    for value in (leaf, [leaf]):
+        depth = plain.DEPTH_LIMIT - (value is not leaf)
+        with pytest.raises(UnsupportedValueError):
+            plain._Packer().pack(value, depth)
+        with pytest.raises(PlainError):
+            plain._Unpacker().unpack(plain.pack(value), depth)
+
+
+def test_only_a_foreign_type_is_refused_as_one() -> None:
+    with pytest.raises(ForeignTypeError) as caught:
+        plain.pack([print])
+    assert caught.value.kind is type(print)
+    with pytest.raises(UnsupportedValueError) as refused:
+        plain.pack(iter(range(plain.ITERATOR_LIMIT + 1)))
+    assert not isinstance(refused.value, ForeignTypeError)

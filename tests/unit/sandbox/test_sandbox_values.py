@@ -71,7 +71,7 @@ def test_malformed_report_is_one_clear_error(channel: bytes) -> None:
 
 def test_errors_cross_a_pickle_and_say_whether_to_retry() -> None:
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.SandboxError)]
-    assert len(kinds) == 8
+    assert len(kinds) == 9
     for kind in kinds:
         copy = pickle.loads(pickle.dumps(kind("why")))
         assert (type(copy), str(copy)) == (kind, "why")
