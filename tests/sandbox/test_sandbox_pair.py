@@ -223,7 +223,7 @@ _FORGED_ITERATOR = """
 import time
 def f():
   with open(4, "wb", closefd=False) as replies:
-    replies.write(b'{"id":2,"value":{"iterator":[' + b"0," * 100_000 + b"0]}}\\n")
+    replies.write(b'{"id":3,"value":{"iterator":[' + b"0," * 100_000 + b"0]}}\\n")
   time.sleep(9)
 def g(x): pass
 """
