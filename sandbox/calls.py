@@ -54,16 +54,16 @@ class Reply:
     changed: tuple[tuple[int | str, Any], ...] = ()
 
 
-def call_line(number: int, call: Call) -> bytes:
-    """A request to call. Raises UnsupportedValueError for arguments that are not plain."""
+def call_message(call: Call) -> dict[str, Any]:
+    """A request to call, without its id. Raises UnsupportedValueError for arguments that are not plain."""
     args = [plain.pack(value) for value in call.args]
     kwargs = {name: plain.pack(value) for name, value in call.kwargs.items()}
-    return line({"id": number, "op": "call", "entry": call.entry, "args": args, "kwargs": kwargs})
+    return {"op": "call", "entry": call.entry, "args": args, "kwargs": kwargs}
 
 
 def requests(calls: Sequence[Call]) -> bytes:
     """`Program.channel` for a run without a partner; the calls get the ids 1, 2, 3 ..."""
-    return b"".join(call_line(number, call) for number, call in enumerate(calls, 1))
+    return b"".join(line({"id": number, **call_message(call)}) for number, call in enumerate(calls, 1))
 
 
 def read_replies(channel: bytes, count: int) -> tuple[Reply, ...]:

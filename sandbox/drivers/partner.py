@@ -78,7 +78,8 @@ class Partner:
 
     def call(self, call: Call) -> Any:
         try:
-            reply = self._ask(lambda number: calls.call_line(number, call))
+            message = calls.call_message(call)  # may itself call the solution: a generator among the arguments
+            reply = self._ask(message)
         except UnsupportedValueError as error:
             raise self._cannot_cross(_refusal_cause(error), str(error)) from None
         if reply.kind is ReplyKind.VALUE:
@@ -91,7 +92,7 @@ class Partner:
 
     def get(self, entry: str) -> Any:
         """What a name of the solution stands for: a value, or something that can be called, raised or imported."""
-        reply = self._ask(lambda number: calls.line({"id": number, "op": "get", "entry": entry}))
+        reply = self._ask({"op": "get", "entry": entry})
         if reply.kind is ReplyKind.VALUE:
             return reply.value
         if reply.kind is ReplyKind.CALLABLE:
@@ -106,19 +107,18 @@ class Partner:
 
     def names(self) -> list[str]:
         """What `from solution import *` gives. Nothing by which the test code may mean what Python itself has."""
-        reply = self._ask(lambda number: calls.line({"id": number, "op": "names"}))
+        reply = self._ask({"op": "names"})
         if not isinstance(reply.value, list) or not all(isinstance(name, str) for name in reply.value):
             raise self._gone("it does not tell its names")
         return [name for name in reply.value if not _belongs_to_python(name)]
 
-    def _ask(self, request: Any) -> Reply:
+    def _ask(self, request: dict[str, Any]) -> Reply:
         if self.broken is not None:
             raise PartnerGone(self.broken)
         with self._lock:
-            text = request(self._number + 1)
             self._number += 1
             try:
-                frames.write(_REQUESTS_FD, text)
+                frames.write(_REQUESTS_FD, calls.line({"id": self._number, **request}))
                 answer = self._replies.readline(plain.TEXT_LIMIT_BYTES + 1)
                 if not answer.endswith(b"\n"):
                     raise self._gone("it ended before it replied")

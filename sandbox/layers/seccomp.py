@@ -37,6 +37,8 @@ _ARCHITECTURES: Final = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
 _SECCOMP: Final = (317, 277)
 _CLONE: Final = (56, 220)
 _CLONE3: Final = (435, 435)
+_PRCTL: Final = (157, 167)
+_PR_SET_DUMPABLE: Final = 4  # would hide open files from the supervisor, which counts what was unlinked
 _PRLIMIT64: Final = (302, 261)  # on oneself (pid 0) only: on others it could starve a server of the same uid
 _IO_URING: Final = ((425, 425), (426, 426), (427, 427))
 
@@ -117,6 +119,7 @@ def _instructions(architecture: int, column: int, own_uid: bool) -> list[bytes]:
         program += _deny(numbers[column], errno.ENOSYS)
     program += _deny_by_argument(_CLONE[column], _jump(_JUMP_ANY_BIT, _NAMESPACE_FLAGS, 1, 0))
     program += _deny_by_argument(_PRLIMIT64[column], _jump(_JUMP_EQUAL, 0, 0, 1))
+    program += _deny_by_argument(_PRCTL[column], _jump(_JUMP_EQUAL, _PR_SET_DUMPABLE, 1, 0))
     denied = _DENIED if own_uid else _DENIED | _DENIED_WITH_SHARED_UID
     for numbers in denied.values():
         if numbers[column] != _NONE:

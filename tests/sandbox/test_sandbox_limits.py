@@ -85,6 +85,15 @@ time.sleep(9)
             {"disk_bytes": 20 << 20},
         ),
         (
+            (
+                "import ctypes, os, time\nctypes.CDLL(None).prctl(4, 0, 0, 0, 0)\nf = []\nfor i in range(30):\n"
+                "  f.append(open('x', 'wb')); os.unlink('x'); f[-1].write(bytes(1 << 20)); f[-1].flush()\n"
+                "time.sleep(9)"
+            ),
+            RunStatus.DISK_LIMIT,
+            {"disk_bytes": 20 << 20},
+        ),
+        (
             _HEADLESS.format("m = mmap.mmap(-1, 300 << 20); [m.write(bytes(1 << 20)) for _ in range(300)]"),
             RunStatus.MEMORY_LIMIT,
             {"memory_bytes": 128 << 20, "cpu_seconds": 5},
@@ -122,6 +131,7 @@ time.sleep(9)
         "disk",
         "files",
         "files without names",
+        "files without names, not to be looked at",
         "memory behind a thread that ended",
         "files without names behind a thread that ended",
         "files below the longest path",

@@ -12,7 +12,7 @@ from sandbox.suite import Case, CaseStatus, Cause, make_tester, read_report
 
 pytestmark = pytest.mark.sandbox
 
-_ADD = "LIMIT = 10\ndef add(a, b): return a + b\nclass S:\n  def m(self, x): return -x\n"
+_ADD = "LIMIT = 10\ntotal = sum\ndef add(a, b): return a + b\nclass S:\n  def m(self, x): return -x\n"
 _EXPECTED = "EXPECTED_CANARY_91"
 
 
@@ -24,6 +24,7 @@ _EXPECTED = "EXPECTED_CANARY_91"
         ("import math\nassert math.isclose(add(.1, .2), .3)", CaseStatus.PASSED),
         ("for i in range(9): assert add(i, i) == 2 * i, i", CaseStatus.PASSED),
         ("assert sorted(map(add, [3, 1], [0, 0])) == [1, 3]", CaseStatus.PASSED),
+        ("assert total(add(i, i) for i in range(3)) == 6", CaseStatus.PASSED),
         ("assert S().m(4) == -4", CaseStatus.UNTRANSFERABLE),
         ("assert S.m(4) == -4", CaseStatus.PASSED),
         ("assert LIMIT == 10", CaseStatus.PASSED),
