@@ -18,6 +18,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except RewardServerError as error:
         print(f"reward-server: {error.detail}", file=sys.stderr)
         return 2
+    except OSError as error:
+        print(f"reward-server: {error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
 
@@ -50,9 +53,15 @@ def _add_score(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="FIELD=PATH",
         help="an item's field from a row's, such as completion=code[0]; may be repeated, wins over --preset",
     )
-    score.add_argument("--limit", type=int, metavar="N", help="only the first N rows")
+    score.add_argument("--limit", type=_count, metavar="N", help="only the first N rows")
     score.add_argument("--overwrite", action="store_true", help="drop results that are in --out")
     score.set_defaults(command=_score)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a number of rows, got {text!r}")
+    return int(text)
 
 
 def _serve(arguments: argparse.Namespace) -> int:

@@ -42,8 +42,9 @@ def authorised(request: Request) -> None:
     key = state_of(request).settings.api_key
     if key is None:
         return
-    given = request.headers.get("authorization", "").removeprefix("Bearer ")
-    if not hmac.compare_digest(given.encode(), key.get_secret_value().encode()):
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    same = hmac.compare_digest(given.strip().encode(), key.get_secret_value().encode())
+    if not (same and scheme.lower() == "bearer"):
         raise Unauthorized("expected the header `Authorization: Bearer KEY` with the key of this server")
 
 

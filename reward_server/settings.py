@@ -7,10 +7,11 @@ import os
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from reward_server.errors import ConfigError
+from reward_server.wire import MAX_ITEMS
 
 PREFIX = "REWARD_SERVER_"
 MIB = 1 << 20
@@ -27,12 +28,12 @@ class Settings(BaseSettings):
 
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(default=8080, ge=0, le=65535, description="0 takes a free one")
-    api_key: SecretStr | None = Field(default=None, description="bearer key asked for on /v1 routes")
+    api_key: SecretStr | None = Field(default=None, min_length=1, description="bearer key asked for on /v1 routes")
     insecure: bool = Field(default=False, description="allow a public address without a key")
 
     max_body_bytes: int = Field(default=64 * MIB, ge=1024)
     max_completion_chars: int = Field(default=MIB, ge=1, description="a longer completion is scored 0 and flagged")
-    max_pending_items: int = Field(default=16_384, ge=1, description="over all requests; more are answered 429")
+    max_pending_items: int = Field(default=16_384, ge=MAX_ITEMS, description="over all requests; more are answered 429")
     idempotency_bytes: int = Field(default=64 * MIB, ge=0, description="memory for answers kept for retries")
 
     check_workers: int = Field(default_factory=_cores, ge=1, description="processes that run answer checks")
@@ -74,4 +75,9 @@ def load_settings(**overrides: Any) -> Settings:
     strangers = sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known)
     if strangers:
         raise ConfigError(f"unknown variables {', '.join(strangers)}; known are {', '.join(sorted(known))}")
-    return Settings(**{name: value for name, value in overrides.items() if value is not None})
+    try:
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"setting {where} ({PREFIX}{where.upper()}): {first['msg']}") from error

@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     try:
         return COMMANDS[words[0]](words[1:])
-    except TrainerError as error:
+    except (TrainerError, OSError) as error:
         print(f"trainer-client: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

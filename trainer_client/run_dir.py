@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from trainer_client.config import TrainConfig
-from trainer_client.errors import CheckpointError
+from trainer_client.errors import CheckpointError, ConfigError
 
 CONFIG = "config.json"
 CHECKPOINTS = "checkpoints"
@@ -32,10 +32,15 @@ def changed_settings(directory: Path, config: TrainConfig) -> list[str]:
     """Settings that differ from those the run was last started with, as `key: old -> new`."""
     try:
         record = json.loads((directory / CONFIG).read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError):
+        old = _flat(record["config"])
+    except (OSError, json.JSONDecodeError, KeyError, TypeError):
         return []
-    old, new = _flat(record["config"]), _flat(config.model_dump(mode="json"))
+    new = _flat(config.model_dump(mode="json"))
     differing = [key for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key) and key != "resume"]
+    if other := [key for key in differing if key.startswith("model.")]:
+        raise ConfigError(
+            f"--resume goes on with the model of the run; {', '.join(other)} cannot change: start a new run"
+        )
     return [f"{key}: {old.get(key)} -> {new.get(key)}" for key in differing]
 
 

@@ -9,18 +9,26 @@ out-of-memory killer for instance. Works from threads and from asyncio alike.
 from __future__ import annotations
 
 import asyncio
+import logging
 import multiprocessing
 import queue
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from reward_server.errors import TaskTimedOut, WorkerLost
 from reward_server.executors.worker import WorkerFault, serve_tasks
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
+
+FIRST_PAUSE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 5.0
 
 # Imported once, in the process that workers are forked from, so that a replaced worker is there within milliseconds.
 PRELOAD = ["reward_server.checks.registry"]
@@ -99,7 +107,11 @@ class _Slot:
         self._thread.join()
 
     def _drive(self) -> None:
-        self._start()
+        try:
+            self._start()
+        except Exception as error:
+            self.started.set_exception(error)
+            return
         self.started.set_result(None)
         served = 0
         while (task := self._tasks.get()) is not None and not self._closed:
@@ -109,7 +121,7 @@ class _Slot:
             alive = self._serve(task)
             if not alive or served == self._tasks_per_worker:
                 self._stop()
-                self._start()
+                self._restart()
                 served = 0
         if task is not None and task.future.set_running_or_notify_cancel():
             task.future.set_exception(WorkerLost("the pool was closed"))
@@ -143,10 +155,23 @@ class _Slot:
         self._process.start()
         theirs.close()
 
+    def _restart(self) -> None:
+        """Start until it works: the fork server itself may just have been killed, and then comes back."""
+        pause = FIRST_PAUSE_SECONDS
+        while not self._closed:
+            try:
+                self._start()
+                return
+            except Exception:
+                log.exception("a check worker could not be started; trying again in %.1f s", pause)
+                time.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
     def _stop(self) -> None:
-        self._process.kill()
-        self._process.join()
-        self._process.close()
+        with suppress(ValueError, AttributeError):  # stopped before, or never started
+            self._process.kill()
+            self._process.join()
+            self._process.close()
         self._pipe.close()
 
 

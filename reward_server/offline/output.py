@@ -5,6 +5,7 @@ Beside `OUT` stands `OUT.meta.json` with what the lines were made from; a run re
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 import orjson
+from pydantic import ValidationError
 
 from reward_server.errors import ConfigError
 from reward_server.wire import ScoreResult
@@ -34,6 +36,8 @@ class ResultFile:
 @contextmanager
 def open_results(path: Path, meta: dict[str, object], *, overwrite: bool) -> Iterator[ResultFile]:
     """The file to go on with. A half-written last line is cut off. Raises ConfigError on results of another run."""
+    if path.exists() and not path.is_file():
+        raise ConfigError(f"--out {path} is not a file")
     meta_path = path.with_name(path.name + ".meta.json")
     if overwrite:
         path.unlink(missing_ok=True)
@@ -43,10 +47,19 @@ def open_results(path: Path, meta: dict[str, object], *, overwrite: bool) -> Ite
     else:
         meta_path.write_bytes(orjson.dumps(meta, option=orjson.OPT_INDENT_2))
     with path.open("ab+") as file:
+        _lock(file, path)
         done, end = _complete_lines(file)
         file.truncate(end)
         file.seek(0, os.SEEK_END)
         yield ResultFile(file, done)
+
+
+def _lock(file: IO[bytes], path: Path) -> None:
+    """Two runs that append to one file would each write every row."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise ConfigError(f"another run is writing {path}: wait for it, or name another --out") from error
 
 
 def _refuse_other_run(path: Path, meta_path: Path, meta: dict[str, object]) -> None:
@@ -75,5 +88,8 @@ def _complete_lines(file: IO[bytes]) -> tuple[int, int]:
 
 def read_results(path: Path) -> Iterator[ScoreResult]:
     with path.open("rb") as file:
-        for line in file:
-            yield ScoreResult.model_validate_json(line)
+        for number, line in enumerate(file, 1):
+            try:
+                yield ScoreResult.model_validate_json(line)
+            except ValidationError as error:
+                raise ConfigError(f"{path}, line {number} is no result: mend it, or pass --overwrite") from error

@@ -30,11 +30,14 @@ def require_file(path: Path) -> None:
 def read_rows(path: Path) -> Iterator[Row | BrokenRow]:
     """Rows in the order of the file. JSONL needs memory for one line, JSON for the file. Raises ConfigError."""
     require_file(path)
-    with _open(path) as file:
-        if path.name.removesuffix(".gz").endswith(".json"):
-            yield from _from_json(_whole(file.read(), path), path)
-        else:
-            yield from _from_lines(file, path)
+    try:
+        with _open(path) as file:
+            if path.name.removesuffix(".gz").endswith(".json"):
+                yield from _from_json(_whole(file.read(), path), path)
+            else:
+                yield from _from_lines(file, path)
+    except (gzip.BadGzipFile, EOFError) as error:
+        raise ConfigError(f"{path} is no whole gzip file: {error}") from error
 
 
 def _open(path: Path) -> gzip.GzipFile | IO[bytes]:

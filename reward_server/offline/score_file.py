@@ -14,6 +14,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from reward_server.errors import ConfigError
 from reward_server.executors.lifecycle import opened
 from reward_server.offline.mapping import to_item
 from reward_server.offline.output import ResultFile, open_results, read_results
@@ -49,6 +50,7 @@ def score_file(job: Job, settings: Settings, console: Console) -> Tally:
 async def _score_file(job: Job, settings: Settings, console: Console) -> Tally:
     profile = load_profile(job.profile)
     require_file(job.source)
+    _refuse_same_file(job)
     with open_results(job.out, _meta(job, profile), overwrite=job.overwrite) as results, _progress(console) as progress:
         tally = Tally.of(read_results(job.out))
         bar = progress.add_task("scoring", total=_count(job), completed=results.done, rate="", mean="")
@@ -110,13 +112,23 @@ def _count(job: Job) -> int | None:
     return rows if job.limit is None else min(rows, job.limit)
 
 
+def _refuse_same_file(job: Job) -> None:
+    if job.out.resolve() == job.source.resolve():
+        raise ConfigError(f"--in and --out are the same file, {job.source}: name another --out")
+
+
 def _meta(job: Job, profile: Profile) -> dict[str, object]:
+    """What the results are made from. A changed file is known by its size, its time of change, or its two ends."""
+    stat = job.source.stat()
     with job.source.open("rb") as file:
-        fingerprint = hashlib.sha256(file.read(FINGERPRINT_BYTES)).hexdigest()
+        ends = hashlib.sha256(file.read(FINGERPRINT_BYTES))
+        file.seek(max(0, stat.st_size - FINGERPRINT_BYTES))
+        ends.update(file.read(FINGERPRINT_BYTES))
     return {
         "source": job.source.name,
-        "source_bytes": job.source.stat().st_size,
-        "source_start_sha256": fingerprint,
+        "source_bytes": stat.st_size,
+        "source_changed_ns": stat.st_mtime_ns,
+        "source_ends_sha256": ends.hexdigest(),
         "mapping": dict(job.mapping),
         "profile": job.profile,
         "profile_hash": profile.hash,

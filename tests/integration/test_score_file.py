@@ -79,6 +79,39 @@ def test_results_of_another_run_are_not_mixed(tmp_path: Path) -> None:
     assert len(lines(out)) == 4
 
 
+def test_neither_the_input_nor_the_output_of_another_run_is_written_over(tmp_path: Path) -> None:
+    source, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    write_rows(source, 5000)
+    before = source.read_bytes()
+    refused = score(source, source, *MAP, "--overwrite", check=False)
+    assert (refused.returncode, source.read_bytes()) == (2, before)
+    assert "same file" in refused.stderr
+    first = subprocess.Popen([*COMMAND, "--in", str(source), "--out", str(out), *MAP], stderr=subprocess.DEVNULL)
+    while not out.exists() or not out.stat().st_size:
+        time.sleep(0.02)
+    second = score(source, out, *MAP, check=False)
+    assert first.wait(timeout=60) == 0
+    assert second.returncode == 2
+    assert "another run is writing" in second.stderr
+    assert len(lines(out)) == 5000
+
+
+def test_what_cannot_be_read_or_written_is_said_without_a_traceback(tmp_path: Path) -> None:
+    write_rows(tmp_path / "in.jsonl", 3)
+    (tmp_path / "broken.jsonl.gz").write_bytes(b"no gzip")
+    cases = [
+        (tmp_path / "in.jsonl", tmp_path / "none" / "out.jsonl", ()),
+        (tmp_path / "in.jsonl", tmp_path, ()),
+        (tmp_path / "broken.jsonl.gz", tmp_path / "out.jsonl", ()),
+        (tmp_path / "in.jsonl", tmp_path / "out.jsonl", ("--limit", "-1")),
+    ]
+    for source, out, more in cases:
+        done = score(source, out, *MAP, *more, check=False)
+        assert done.returncode in (1, 2)
+        assert done.stderr.strip()
+        assert "Traceback" not in done.stderr
+
+
 def test_a_row_without_a_completion_is_skipped_and_counted(tmp_path: Path) -> None:
     (tmp_path / "in.jsonl").write_text('{"text": "#### 4", "gold": "4"}\n{"gold": "4"}\n{"text": "#### 4"}\n')
     done = score(tmp_path / "in.jsonl", tmp_path / "out.jsonl", *MAP)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -54,6 +55,35 @@ def test_check_workers_killed_in_the_middle_of_a_batch_cost_no_item(tmp_path: Pa
         summary = answers[0].json()["summary"]
         assert killed >= 1
         assert summary == {"ok": 1024, "skipped": 0, "error": 0, "mean_reward": 1.0}
+
+
+def test_the_fork_server_killed_again_and_again_stops_nothing(tmp_path: Path) -> None:
+    with running_server(tmp_path / "log") as (url, server):
+        answers: list[httpx.Response] = []
+        client = threading.Thread(
+            target=lambda: answers.append(httpx.post(f"{url}/v1/score", json=batch(1024), timeout=90))
+        )
+        client.start()
+        for _ in range(4):
+            time.sleep(0.2)
+            for child in children_of(server.pid):
+                if "forkserver" in command_line(child):
+                    subprocess.run(["kill", "-KILL", str(child)], check=False)
+        client.join()
+        summary = httpx.post(f"{url}/v1/score", json=batch(64), timeout=60).json()["summary"]
+        assert summary == {"ok": 64, "skipped": 0, "error": 0, "mean_reward": 1.0}
+        rewards = {result["reward"] for result in answers[0].json()["results"]}
+        assert rewards <= {1.0, None}
+
+
+def test_a_server_whose_workers_cannot_start_ends(tmp_path: Path) -> None:
+    folder = tmp_path / ("long" * 40)
+    folder.mkdir()
+    command = [sys.executable, "-m", "reward_server", "serve", "--port", "0"]
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
+    assert done.returncode != 0
+    assert "AF_UNIX path too long" in done.stderr
 
 
 def kill_one_check_worker(server_pid: int) -> int:

@@ -184,6 +184,13 @@ def test_damaged_checkpoint_falls_back_to_the_one_before(tmp_path: Path, server:
     assert without_times(trainer.records()) == before
 
 
+def test_another_model_cannot_go_on_with_a_run(tmp_path: Path, server: StandIn) -> None:
+    trainer = Trainer(tmp_path, server, "run")
+    trainer.run("--sft.steps", "2", "--rl.steps", "1")
+    refused = trainer.run("--resume", "--sft.steps", "2", "--rl.steps", "1", "--model.fresh.layers", "1", expected=1)
+    assert "model.fresh.layers" in refused
+
+
 def test_run_waits_for_a_server_that_is_restarted(tmp_path: Path, server: StandIn) -> None:
     calm, shaken = Trainer(tmp_path, server, "calm"), Trainer(tmp_path, server, "shaken")
     calm.run("--sft.steps", "3")

@@ -38,5 +38,14 @@ def test_a_public_address_needs_a_key(given: dict[str, object], refused: bool) -
         settings.refuse_open_door()
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("API_KEY", ""), ("PORT", "abc"), ("PORT", "99999"), ("MAX_PENDING_ITEMS", "32")]
+)
+def test_a_value_that_cannot_be_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(f"REWARD_SERVER_{name}", value)
+    with pytest.raises(ConfigError, match=f"REWARD_SERVER_{name}"):
+        load_settings()
+
+
 def test_the_key_is_not_shown() -> None:
     assert "hunter2" not in repr(load_settings(api_key="hunter2"))
