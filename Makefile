@@ -24,7 +24,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 serve: $(INSTALLED) ## the reward server on http://127.0.0.1:8080
 	$(BIN)/reward-server serve
 
-demo: $(INSTALLED) ## train a small model on a small task against a server of its own (about 3 minutes)
+demo: $(INSTALLED) ## train a small model on a small task against a server of its own (under 2 minutes)
 	$(BIN)/python examples/demo.py
 
 test: $(INSTALLED) ## all quick tests
