@@ -20,6 +20,7 @@ from reward_server.scoring import summarise
 from reward_server.state import State
 from reward_server.version import VERSION
 from reward_server.wire import (
+    API_VERSION,
     CHECKS_PATH,
     HEALTH_PATH,
     READY_PATH,
@@ -111,7 +112,7 @@ async def readyz(request: Request) -> dict[str, Any]:
 
 @open_routes.get(VERSION_PATH)
 async def version() -> dict[str, str]:
-    return {"version": VERSION, "api": "v1"}
+    return {"version": VERSION, "api": API_VERSION}
 
 
 async def unless_client_leaves(request: Request, work: Coroutine[Any, Any, T]) -> T:

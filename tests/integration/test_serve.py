@@ -21,6 +21,14 @@ def batch(count: int) -> dict[str, object]:
     return {"profile": "gsm8k", "items": items}
 
 
+def post_in_background(url: str, body: dict[str, object]) -> tuple[threading.Thread, list[httpx.Response]]:
+    """The thread that waits for the answer, and the list that will hold it."""
+    answers: list[httpx.Response] = []
+    client = threading.Thread(target=lambda: answers.append(httpx.post(f"{url}/v1/score", json=body, timeout=90)))
+    client.start()
+    return client, answers
+
+
 def children_of(pid: int) -> list[int]:
     found = []
     for path in Path(f"/proc/{pid}/task").glob("*/children"):
@@ -42,11 +50,7 @@ def command_line(pid: int) -> str:
 
 def test_check_workers_killed_in_the_middle_of_a_batch_cost_no_item(tmp_path: Path) -> None:
     with running_server(tmp_path / "log") as (url, server):
-        answers: list[httpx.Response] = []
-        client = threading.Thread(
-            target=lambda: answers.append(httpx.post(f"{url}/v1/score", json=batch(1024), timeout=60))
-        )
-        client.start()
+        client, answers = post_in_background(url, batch(1024))
         killed = 0
         while client.is_alive() and killed < 3:
             time.sleep(0.15)
@@ -59,11 +63,7 @@ def test_check_workers_killed_in_the_middle_of_a_batch_cost_no_item(tmp_path: Pa
 
 def test_the_fork_server_killed_again_and_again_stops_nothing(tmp_path: Path) -> None:
     with running_server(tmp_path / "log") as (url, server):
-        answers: list[httpx.Response] = []
-        client = threading.Thread(
-            target=lambda: answers.append(httpx.post(f"{url}/v1/score", json=batch(1024), timeout=90))
-        )
-        client.start()
+        client, answers = post_in_background(url, batch(1024))
         for _ in range(4):
             time.sleep(0.2)
             for child in children_of(server.pid):
@@ -99,11 +99,7 @@ def kill_one_check_worker(server_pid: int) -> int:
 def test_requests_in_flight_are_answered_on_sigterm_and_no_process_stays(tmp_path: Path) -> None:
     with running_server(tmp_path / "log") as (url, server):
         family = descendants_of(server.pid)
-        answers: list[httpx.Response] = []
-        client = threading.Thread(
-            target=lambda: answers.append(httpx.post(f"{url}/v1/score", json=batch(1024), timeout=60))
-        )
-        client.start()
+        client, answers = post_in_background(url, batch(1024))
         deadline = time.monotonic() + 10
         while not httpx.get(f"{url}/readyz").json()["pending_items"] and time.monotonic() < deadline:
             time.sleep(0.01)
