@@ -19,9 +19,6 @@ LONGEST_KEPT = 200  # characters
 
 _PLAIN_NUMBER = re.compile(r"[0-9]{1,1000}(?:\.[0-9]{1,1000})?")
 _CURRENCY = re.compile(r"[€£¥￥₹]|\\\$")
-_LETTER_UNIT = re.compile(
-    r"(.*[0-9)}]) +([msghLNJKWVA](?:\^\{?-?[0-9]\}?)?(?: ?/ ?[a-zA-Z]{1,3}(?:\^\{?[0-9]\}?)?)?|\\Omega)"
-)
 _CHOICE = re.compile(r"(?:(?:[Oo]ption|[Cc]hoice|[Aa]nswer):?\s+)?\(?([A-Z])\)?")
 _CHOICE_WITH_TEXT = re.compile(r"\(?([A-Z])(?:\)(?=[\s0-9$])|[.:](?=\s))\s*([^\s,;].{0,300})", re.DOTALL)
 _OTHER_CHOICE = re.compile(r"(?:^|\bor\b|\band\b|[,/])\s*\(?[A-J]\)?(?![A-Za-z])|\b[A-J][.):](?=\s)")

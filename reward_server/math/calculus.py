@@ -6,7 +6,6 @@ where the two disagree, as for what diverges, there is no value and so no decisi
 difference one in the first five; in between nothing is decided.
 """
 
-import threading
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import lru_cache
@@ -29,7 +28,7 @@ from reward_server.math.nodes import (
     symbols,
     with_children,
 )
-from reward_server.math.numeric import POINTS, Evaluator, TooLarge, Unsupported, Value
+from reward_server.math.numeric import POINTS, Evaluator, TooLarge, Unsupported, Value, per_thread
 from reward_server.math.options import EFFORT, FULL_TOTAL, Options, TooDear
 
 MAX_EXACT = 2_000  # parts of the terms of a sum that is carried out in place
@@ -258,22 +257,7 @@ class OperatorEvaluator(Evaluator):
         return self.value(node, point)
 
 
-class _Own(threading.local):
-    """The evaluators of one thread, which have a state while they compute."""
-
-    def __init__(self) -> None:
-        self.evaluators: dict[int, OperatorEvaluator] = {}
-
-
-_OWN = _Own()
-
-
-def operator_evaluator(digits: int) -> OperatorEvaluator:
-    """The evaluator of a precision, made once for each thread."""
-    made = _OWN.evaluators.get(digits)
-    if made is None:
-        made = _OWN.evaluators[digits] = OperatorEvaluator(digits)
-    return made
+operator_evaluator = per_thread(OperatorEvaluator)
 
 
 _Body = Callable[[Value], Value]

@@ -80,7 +80,6 @@ _WRAPPERS = re.compile(
     r"\s*\{([^{}]*)\}"
 )
 _OPEN_END = re.compile(r",\s{0,8}\.\.\.\.?\Z")  # a sequence that goes on
-_SPACES = re.compile(r"\s+")
 _LOOSE_SPACE = re.compile(r"(?<![0-9]) | (?![0-9])")
 _WORD = re.compile(r"[A-Za-z]{2,}")
 _LONG_WORD = re.compile(r"[A-Za-z]{3,}")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Any
+from typing import Any, TypeVar
 
 import mpmath
 
@@ -24,6 +24,7 @@ MAX_GAMMA = 300
 POINTS = 8
 INTEGER = "∈ℤ"  # ends the name of a variable that stands for a positive integer
 
+E = TypeVar("E")
 Value = Any  # mpmath has no types: an mpf or mpc of the context
 
 
@@ -184,21 +185,26 @@ def _whole(name: str, point: int) -> int:
 
 
 class _Own(threading.local):
-    """The evaluators of one thread: mpmath changes the precision of a context while it computes."""
+    """What one thread has made, by digits."""
 
     def __init__(self) -> None:
-        self.evaluators: dict[int, Evaluator] = {}
+        self.made: dict[int, Any] = {}
 
 
-_OWN = _Own()
+def per_thread(make: Callable[[int], E]) -> Callable[[int], E]:
+    """Evaluators by their digits, each made once for each thread: mpmath changes a context while it computes."""
+    own = _Own()
+
+    def of_this_thread(digits: int) -> E:
+        made: E | None = own.made.get(digits)
+        if made is None:
+            made = own.made[digits] = make(digits)
+        return made
+
+    return of_this_thread
 
 
-def evaluator(digits: int) -> Evaluator:
-    """The evaluator of a precision, made once for each thread."""
-    made = _OWN.evaluators.get(digits)
-    if made is None:
-        made = _OWN.evaluators[digits] = Evaluator(digits)
-    return made
+evaluator = per_thread(Evaluator)
 
 
 def _odd_denominator(exponent: Node) -> Fraction | None:
