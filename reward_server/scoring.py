@@ -14,11 +14,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from reward_server.checks.base import CheckInput, HeavyCheck, Plan, ProgramCheck, Verdict, is_heavy, runs_programs
+from reward_server.checks.base import CheckInput, HeavyCheck, ProgramCheck, Verdict, is_heavy, runs_programs
 from reward_server.errors import GroundTruthInvalid, RewardServerError, TaskOutOfMemory, TaskTimedOut, WorkerLost
 from reward_server.executors.base import Executors
 from reward_server.profiles import BoundCheck, Profile
-from reward_server.programs import RunResult
+from reward_server.programs import Plan, RunResult
 from reward_server.settings import Settings
 from reward_server.wire import Component, Fault, InvalidItem, ItemError, ScoreItem, ScoreResult, ScoreSummary, Status
 

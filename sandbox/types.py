@@ -17,11 +17,16 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True)
 class Program:
-    """A program to run. `files` are put into its empty work folder before it starts, names without slashes."""
+    """A program to run. `files` are put into its empty work folder before it starts, names without slashes.
+
+    A language that is compiled is compiled first, in a run of its own behind the same walls, unless the cache of
+    compiled programs has it. Mode CALLS exists for python and javascript, mode TESTS for python.
+    """
 
     source: str
     mode: Mode = Mode.SCRIPT
-    language: str = "python"
+    language: str = "python"  # a name that Sandbox.languages() gives
+    arguments: tuple[str, ...] = ()  # SCRIPT: what follows the program's name in argv
     stdin: bytes = b""
     channel: bytes = b""  # CALLS without a partner: the requests, see sandbox.calls; not used otherwise
     files: Mapping[str, bytes] = field(default_factory=dict)
@@ -39,6 +44,7 @@ class Limits:
     file_bytes: int = 16 << 20
     disk_bytes: int = 64 << 20
     open_files: int = 64
+    compile_seconds: float = 10.0  # CPU of the compiler's tree, and half of what it may take of wall time
 
 
 class RunStatus(StrEnum):
@@ -54,6 +60,17 @@ class RunStatus(StrEnum):
     PROCESS_LIMIT = "process_limit"  # only where the uid is shared: elsewhere fork fails inside the program
     SECURITY_VIOLATION = "security_violation"  # a layer killed it
     STOPPED = "stopped"  # we ended it because its partner had ended or broken a limit
+    NOT_COMPILED = "not_compiled"  # the compiler refused it or broke a limit: see ExecutionResult.compilation
+
+
+@dataclass(frozen=True)
+class Compilation:
+    """What came of compiling a program. A language without a compiler has none."""
+
+    ok: bool
+    cached: bool  # nothing was run: the cache had it
+    seconds: float  # wall time, about 0 where it was cached
+    text: str  # what the compiler said, without paths of ours, at most 16 KiB; empty where it was cached
 
 
 @dataclass(frozen=True)
@@ -68,3 +85,4 @@ class ExecutionResult:
     wall_seconds: float
     peak_memory_bytes: int  # of the whole tree, as sampled
     isolation: str  # the level that held: see sandbox.preflight
+    compilation: Compilation | None = None

@@ -6,14 +6,13 @@ what to run, `judge` compares outside what came out, and may ask for another rou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 from typing_extensions import TypeIs
 
-from reward_server.programs import Run, RunResult
+from reward_server.programs import Judge, Plan
 
 
 class Params(BaseModel):
@@ -67,27 +66,11 @@ class HeavyCheck(AnswerCheck, Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Plan:
-    """Programs to run, independent of each other; `context` is the check's own note for `judge`."""
-
-    runs: Sequence[Run]
-    context: Any = None
-
-
-class ProgramCheck(Check, Protocol):
+class ProgramCheck(Check, Judge[Verdict], Protocol):
     """Judges programs by running them."""
 
     def plan(self, item: CheckInput, params: Any) -> Plan | Verdict:
         """A verdict at once where there is nothing to run. Raises GroundTruthInvalid."""
-        ...
-
-    def settled(self, plan: Plan, results: Sequence[RunResult]) -> bool:
-        """Whether the last of these results decides the verdict, so that the runs after it can be left out."""
-        ...
-
-    def judge(self, plan: Plan, results: Sequence[RunResult]) -> Plan | Verdict:
-        """The verdict, or another round. `results` belong to `plan.runs` in order and end where it was settled."""
         ...
 
 

@@ -16,7 +16,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from reward_server.checks.base import CheckInput, Params, Plan, Verdict
+from reward_server.checks.base import CheckInput, Params, Verdict
 from reward_server.checks.code_compare import same_output, same_value
 from reward_server.checks.code_shared import shared_outcomes, shared_program
 from reward_server.checks.code_source import closed, complete, defines, extract_source
@@ -24,7 +24,7 @@ from reward_server.checks.code_verdict import Outcome, TestVerdict, bad_end, sho
 from reward_server.errors import GroundTruthInvalid
 from reward_server.ground_truth.code import AssertTest, CallTest, CheckTest, CodeTests, StdinTest, parse_code_tests
 from reward_server.ground_truth.test_syntax import builtin_under_test
-from reward_server.programs import Run, RunResult
+from reward_server.programs import Plan, Run, RunResult
 from sandbox.calls import Call, Reply, ReplyKind, read_replies, requests
 from sandbox.errors import PlainError
 from sandbox.suite import Case, CaseResult, CaseStatus, Cause, make_tester, read_report

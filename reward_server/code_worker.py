@@ -1,0 +1,1 @@
+"""The application of a code worker: runs programs for a reward server, and judges nothing."""
