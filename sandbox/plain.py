@@ -7,6 +7,11 @@ is an object with exactly one key, its tag:
     {"int": "0x..."} beyond 1024 bits   {"float": "nan" | "inf" | "-inf"}   {"complex": [re, im]}
     {"bytes": base64} {"bytearray": base64} {"range": [start, stop, step]} {"decimal": text} {"fraction": [n, d]}
     {"date": iso} {"time": iso} {"datetime": iso} {"timedelta": [days, seconds, microseconds]}
+Only where references cross too:
+    {"counter": [[key, count], ...]} {"ordered": [[key, value], ...]} {"namedtuple": [[field, ...], [value, ...]]}
+    {"stream": [[...], reference]}  the beginning of a long iterator, and the rest of it
+What is not plain can cross as a reference where both ends agree on what it means: `refer` and `resolve`, with the tags
+REFERENCES. Nothing of it is here.
 
 A subclass is written as its plain base value by the methods of the base class, so that nothing it overrides is called.
 The reader builds exact standard types only. Both directions have caps and take linear time, whatever is sent. Depth,
@@ -19,11 +24,13 @@ import base64
 import binascii
 import json
 import math
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque, namedtuple
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
+from functools import lru_cache
+from itertools import chain
 from typing import Any, Final
 
 from sandbox.errors import ForeignTypeError, PlainError, UnsupportedValueError
@@ -36,10 +43,16 @@ NUMBER_TEXT_LIMIT: Final = 4_300  # Python's own limit for decimal digits: conve
 HEX_ABOVE_BITS: Final = 1_024
 COLLISION_LIMIT: Final = 64  # keys of one container that share a hash; hostile integers make building it quadratic
 
+REFERENCES: Final = ("object", "entry", "standard", "callback")
+STREAM_ABOVE: Final = 1_000  # parts of an iterator that are sent at once where the rest can follow
+FIELDS_LIMIT: Final = 100  # of a named tuple: a class is made for each
+
 LIST_ITERATOR: Final[type] = type(iter([]))  # what an {"iterator": ...} becomes
 _VIEWS: Final[tuple[type, ...]] = (type({}.keys()), type({}.values()), type({}.items()))
 
 Json = Any  # what json.loads gives; a recursive alias would only be cast away again
+Refer = Callable[[Any], Json]  # a thing that is not plain → one of REFERENCES with its body; raises ForeignTypeError
+Resolve = Callable[[str, Json], Any]  # tag and body of a reference → what it stands for; raises PlainError
 
 
 def encode(value: object) -> str:
@@ -65,14 +78,14 @@ def parse_json(text: str | bytes) -> Json:
         raise PlainError(f"message is not JSON: {type(error).__name__}") from error
 
 
-def pack(value: object) -> Json:
+def pack(value: object, refer: Refer | None = None) -> Json:
     """The value as a structure for json.dumps. Raises UnsupportedValueError, or what a generator in it raises."""
-    return _Packer().pack(value, 0)
+    return _Packer(refer).pack(value, 0)
 
 
-def unpack(packed: Json) -> Any:
+def unpack(packed: Json, resolve: Resolve | None = None) -> Any:
     """The value that `pack` described. Raises PlainError."""
-    return _Unpacker().unpack(packed, 0)
+    return _Unpacker(resolve).unpack(packed, 0)
 
 
 def _refuse_constant(name: str) -> None:
@@ -80,8 +93,9 @@ def _refuse_constant(name: str) -> None:
 
 
 class _Packer:
-    def __init__(self) -> None:
+    def __init__(self, refer: Refer | None = None) -> None:
         self.nodes = 0
+        self.refer = refer
 
     def pack(self, value: Any, depth: int) -> Json:
         self.nodes += 1
@@ -90,14 +104,19 @@ class _Packer:
         if depth > DEPTH_LIMIT:
             raise UnsupportedValueError(f"the value is nested deeper than {DEPTH_LIMIT}")
         kind = type(value)
-        writer = _WRITERS.get(kind) or _base_writer(kind)
-        return writer(self, value, depth + 1)
+        writer = _WRITERS.get(kind) or _base_writer(kind, foreign_iterators=self.refer is None)
+        if writer is not None:
+            return writer(self, value, depth + 1)
+        if self.refer is not None:
+            return self.refer(value)
+        raise _foreign(kind, f"{kind.__name__!s:.60} is not a plain type")
 
     def items(self, values: Iterable[Any], depth: int) -> list[Json]:
         return [self.pack(value, depth) for value in values]
 
-    def pairs(self, pairs: Iterable[tuple[Any, Any]], depth: int) -> Json:
-        return {"dict": [[self.pack(key, depth), self.pack(value, depth)] for key, value in pairs]}
+    def pairs(self, pairs: Iterable[tuple[Any, Any]], depth: int, tag: str = "dict") -> Json:
+        packed = [[self.pack(key, depth), self.pack(value, depth)] for key, value in pairs]
+        return {tag if self.refer is not None else "dict": packed}
 
     def read_out(self, values: Any, depth: int) -> Json:
         packed: list[Json] = []
@@ -105,20 +124,41 @@ class _Packer:
             if len(packed) >= ITERATOR_LIMIT:
                 raise UnsupportedValueError(f"an iterator gave more than {ITERATOR_LIMIT} values")
             packed.append(self.pack(value, depth))
+            if len(packed) == STREAM_ABOVE and self.refer is not None and iter(values) is values:
+                return {"stream": [packed, self.refer(values)]}
         return {"iterator": packed}
 
 
 Writer = Callable[[_Packer, Any, int], Json]
 
 
-def _base_writer(kind: type) -> Writer:
-    """The writer for a class not in the table: that of its plain base, or of iterators."""
+def _base_writer(kind: type, foreign_iterators: bool) -> Writer | None:
+    """The writer for a class not in the table: that of its plain base, or of iterators; Python's own, or all."""
     for base in _BASES:
         if issubclass(kind, base):
-            return _WRITERS[base]
-    if hasattr(kind, "__next__") and hasattr(kind, "__iter__"):
+            return _write_namedtuple if base is tuple and _fields(kind) else _WRITERS[base]
+    if hasattr(kind, "__next__") and hasattr(kind, "__iter__") and (foreign_iterators or _is_standard(kind)):
         return _Packer.read_out
-    raise _foreign(kind, f"{kind.__name__!s:.60} is not a plain type")
+    return None
+
+
+def _is_standard(kind: type) -> bool:
+    return kind.__module__ in ("builtins", "itertools")
+
+
+def _fields(kind: type) -> tuple[str, ...] | None:
+    """The names of a named tuple's parts, None for other classes."""
+    fields = kind.__dict__.get("_fields")
+    names = type(fields) is tuple and len(fields) <= FIELDS_LIMIT and all(type(name) is str for name in fields)
+    return fields if names else None
+
+
+def _write_namedtuple(packer: _Packer, value: Any, depth: int) -> Json:
+    fields = _fields(type(value)) or ()
+    parts = packer.items(tuple.__iter__(value), depth)
+    if len(parts) != len(fields) or packer.refer is None:
+        return {"tuple": parts}
+    return {"namedtuple": [list(fields), parts]}
 
 
 def _foreign(kind: type, message: str) -> ForeignTypeError:
@@ -171,7 +211,8 @@ _WRITERS: dict[type, Writer] = {
     set: lambda packer, value, depth: {"set": packer.items(set.__iter__(value), depth)},
     frozenset: lambda packer, value, depth: {"frozenset": packer.items(frozenset.__iter__(value), depth)},
     deque: lambda packer, value, depth: {"deque": packer.items(deque.__iter__(value), depth)},
-    OrderedDict: lambda packer, value, depth: packer.pairs(OrderedDict.items(value), depth),
+    Counter: lambda packer, value, depth: packer.pairs(dict.items(value), depth, "counter"),
+    OrderedDict: lambda packer, value, depth: packer.pairs(OrderedDict.items(value), depth, "ordered"),
     dict: lambda packer, value, depth: packer.pairs(dict.items(value), depth),
     range: lambda packer, value, depth: {"range": packer.items((value.start, value.stop, value.step), depth)},
     Decimal: lambda packer, value, depth: {"decimal": Decimal.__str__(value)},
@@ -186,8 +227,9 @@ _BASES: Final = tuple(kind for kind in _WRITERS if kind not in (*_VIEWS, bool, r
 
 
 class _Unpacker:
-    def __init__(self) -> None:
+    def __init__(self, resolve: Resolve | None = None) -> None:
         self.nodes = 0
+        self.resolve = resolve
 
     def unpack(self, packed: Json, depth: int) -> Any:
         self.nodes += 1
@@ -200,6 +242,8 @@ class _Unpacker:
         if len(packed) != 1:
             raise PlainError(f"expected an object with one tag, got {len(packed)} keys")
         ((tag, body),) = packed.items()
+        if self.resolve is not None and tag in REFERENCES:
+            return self.resolve(tag, body)
         reader = _READERS.get(tag)
         if reader is None:
             raise PlainError(f"unknown tag {tag!r:.40}")
@@ -218,6 +262,10 @@ class _Unpacker:
             raise PlainError(f"an iterator of more than {ITERATOR_LIMIT} values")
         return iter(self.items(body, depth))
 
+    def stream(self, body: Json, depth: int) -> Iterator[Any]:
+        begun, rest = body
+        return chain(self.items(begun, depth), self.unpack(rest, depth))
+
     def keys(self, body: Json, depth: int) -> list[Any]:
         return _spread(self.items(body, depth))
 
@@ -231,6 +279,19 @@ class _Unpacker:
         if len(numbers) != count or any(type(number) is not int for number in numbers):
             raise PlainError(f"expected {count} integers")
         return numbers
+
+
+def _namedtuple(unpacker: _Unpacker, body: Json, depth: int) -> Any:
+    """Not for a server: making a class takes long."""
+    fields, values = body
+    if unpacker.resolve is None or not isinstance(fields, list) or len(fields) > FIELDS_LIMIT:
+        raise PlainError("unexpected namedtuple, or one with too many fields")
+    return _named(tuple(_text(field, 60) for field in fields))(*unpacker.items(values, depth))
+
+
+@lru_cache(maxsize=64)
+def _named(fields: tuple[str, ...]) -> Callable[..., Any]:
+    return namedtuple("namedtuple", fields, rename=True)
 
 
 def _spread(keys: list[Any]) -> list[Any]:
@@ -281,8 +342,12 @@ _READERS: dict[str, Callable[[_Unpacker, Json, int], Any]] = {
     "set": lambda unpacker, body, depth: set(unpacker.keys(body, depth)),
     "frozenset": lambda unpacker, body, depth: frozenset(unpacker.keys(body, depth)),
     "dict": _Unpacker.mapping,
+    "counter": lambda unpacker, body, depth: Counter(unpacker.mapping(body, depth)),
+    "ordered": lambda unpacker, body, depth: OrderedDict(unpacker.mapping(body, depth)),
+    "namedtuple": _namedtuple,
     "deque": lambda unpacker, body, depth: deque(unpacker.items(body, depth)),
     "iterator": _Unpacker.iterator,
+    "stream": _Unpacker.stream,
     "int": lambda unpacker, body, depth: int(_text(body), 16),
     "float": lambda unpacker, body, depth: _float(body),
     "complex": _complex,

@@ -6,10 +6,10 @@ import builtins
 import inspect
 import types
 from collections import deque
-from typing import Any, Final, NoReturn
+from typing import Any, BinaryIO, Final, NoReturn
 
 from sandbox import calls, frames, plain
-from sandbox.drivers import script, stage
+from sandbox.drivers import objects, script, stage
 from sandbox.errors import PlainError, UnsupportedValueError
 
 _REQUESTS_FD: Final = 3
@@ -17,6 +17,7 @@ _REPLIES_FD: Final = 4
 _FILE: Final = "solution.py"
 _MESSAGE_CHARACTERS: Final = 500
 _MUTABLE: Final = (list, dict, set, bytearray, deque)
+_GONE_EXIT_CODE: Final = 1  # the tester left in the middle of a callback
 
 Json = dict[str, Any]
 
@@ -32,80 +33,151 @@ def run(source: str) -> NoReturn:
         except BaseException as error:
             stage.show(error, __file__)
             stage.leave(1)
-        while text := requests.readline(plain.TEXT_LIMIT_BYTES + 1):
-            frames.write(_REPLIES_FD, calls.line(_reply(module, text)))
+        Service(module, requests).serve()
     stage.leave(0)
 
 
-def _reply(module: types.ModuleType, text: bytes) -> Json:
-    number = 0
-    try:
-        request = plain.parse_json(text)
-        number = int(request["id"])
-        return {"id": number, **_OPERATIONS[request["op"]](module, request)}
-    except (PlainError, KeyError, TypeError, ValueError) as error:
-        return {"id": number, **_error(error)}
+class Service:
+    """Answers requests about one module."""
+
+    def __init__(self, module: types.ModuleType, requests: BinaryIO) -> None:
+        self._module = module
+        self._requests = requests
+        self._objects = objects.Objects(self._resolve, self._call_back)
+
+    def serve(self) -> None:
+        while (request := self._next()) is not None:
+            self._answer(request)
+
+    def _next(self) -> Json | None:
+        text = self._requests.readline(plain.TEXT_LIMIT_BYTES + 1)
+        if not text:
+            return None
+        try:
+            request = plain.parse_json(text)
+        except PlainError:
+            return {}
+        return request if isinstance(request, dict) else {}
+
+    def _answer(self, request: Json) -> None:
+        frames.write(_REPLIES_FD, calls.line(self._reply(request)))
+
+    def _reply(self, request: Json) -> Json:
+        number = 0
+        try:
+            number = int(request["id"])
+            return {"id": number, **_OPERATIONS[request["op"]](self, request)}
+        except BaseException as error:
+            return {"id": number, **_error(error)}
+
+    def _call_back(self, function: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Have the tester call a function of its own; it may ask something of us before it answers."""
+        refer = self._objects.refer
+        packed = {name: plain.pack(value, refer) for name, value in kwargs.items()}
+        message = {"callback": function, "args": [plain.pack(value, refer) for value in args], "kwargs": packed}
+        frames.write(_REPLIES_FD, calls.line(message))
+        while (answer := self._next()) is not None:
+            if "op" not in answer:
+                return self._returned(answer)
+            self._answer(answer)
+        stage.leave(_GONE_EXIT_CODE)
+
+    def _returned(self, answer: Json) -> Any:
+        if "error" not in answer:
+            return plain.unpack(answer["value"], self._objects.resolve)
+        reply = calls.parse_error(answer["error"])
+        kind = getattr(builtins, reply.base, Exception)
+        raise kind(*reply.args)
+
+    def _call(self, request: Json) -> Json:
+        resolve = self._objects.resolve if request.get("refer") else None
+        args = [plain.unpack(packed, resolve) for packed in request["args"]]
+        kwargs = {name: plain.unpack(packed, resolve) for name, packed in request["kwargs"].items()}
+        answer = self._value(request, lambda: self._resolve(request["entry"])(*args, **kwargs))
+        if "value" not in answer:
+            return answer
+        given = [*enumerate(request["args"]), *request["kwargs"].items()]
+        after = dict([*enumerate(args), *kwargs.items()])
+        refer = self._objects.refer if request.get("refer") else None
+        changed = [[key, now] for key, before in given if (now := _changed(before, after[key], refer)) is not None]
+        return {**answer, **({"changed": changed} if changed else {})}
+
+    def _value(self, request: Json, compute: Any) -> Json:
+        """The answer with what `compute` gives, which may run code of the solution while it is packed."""
+        value = None
+        refer = self._objects.refer if request.get("refer") else None
+        try:
+            value = compute()
+            if refer is None and inspect.iscoroutine(value):
+                value = self._objects.awaited(value)
+            return {"value": plain.pack(value, refer)}
+        except UnsupportedValueError as error:
+            return {"unsupported": str(error), "truth": _truth(value)}
+        except BaseException as error:
+            return _error(error)
+
+    def _get(self, request: Json) -> Json:
+        refer = self._objects.refer if request.get("refer") else None
+        try:
+            value = self._resolve(request["entry"])
+            if isinstance(value, types.ModuleType):
+                return {"module": value.__name__}
+            if isinstance(value, type) and issubclass(value, BaseException):
+                return {"exception": _standard_base(value)}
+            return {"callable": True} if callable(value) else {"value": plain.pack(value, refer)}
+        except UnsupportedValueError as error:
+            return {"unsupported": str(error)}
+        except BaseException as error:
+            return _error(error)
+
+    def _names(self, request: Json) -> Json:
+        names = self._module.__dict__.get("__all__") or [n for n in self._module.__dict__ if not n.startswith("_")]
+        return {"value": plain.pack(list(names))}
+
+    def _special(self, request: Json) -> Json:
+        args = [plain.unpack(packed, self._objects.resolve) for packed in request["args"]]
+        return self._value(request, lambda: objects.special(self._resolve(request["entry"]), request["name"], args))
+
+    def _take(self, request: Json) -> Json:
+        return self._value(request, lambda: objects.take(self._resolve(request["entry"]), request["count"]))
+
+    def _set(self, request: Json) -> Json:
+        number, path = request["entry"]
+        first, _, name = path.rpartition(".")
+        value = plain.unpack(request["value"], self._objects.resolve)
+        return self._value(request, lambda: setattr(self._resolve([number, first]), name, value))
+
+    def _isinstance(self, request: Json) -> Json:
+        (thing,) = (plain.unpack(packed, self._objects.resolve) for packed in request["args"])
+        return self._value(request, lambda: bool(isinstance(thing, self._resolve(request["entry"]))))
+
+    def _await(self, request: Json) -> Json:
+        return self._value(request, lambda: self._objects.awaited(self._resolve(request["entry"])))
+
+    def _resolve(self, entry: Any) -> Any:
+        """What a dotted name of the module, or [object, dotted name], stands for."""
+        if isinstance(entry, list):
+            number, path = entry
+            target = self._objects.get(number)
+            for name in path.split(".") if path else ():
+                target = getattr(target, name)
+            return target
+        return _of_module(self._module, str(entry))
 
 
-def _call(module: types.ModuleType, request: Json) -> Json:
-    args = [plain.unpack(packed) for packed in request["args"]]
-    kwargs = {name: plain.unpack(packed) for name, packed in request["kwargs"].items()}
-    value = None
-    try:
-        value = _resolve(module, request["entry"])(*args, **kwargs)
-        packed = plain.pack(value)  # may run the code of a generator
-    except UnsupportedValueError as error:
-        return {"unsupported": str(error), "truth": _truth(value)}
-    except BaseException as error:
-        return _error(error)
-    given = [*enumerate(request["args"]), *request["kwargs"].items()]
-    after = dict([*enumerate(args), *kwargs.items()])
-    changed = [[key, now] for key, before in given if (now := _changed(before, after[key])) is not None]
-    return {"value": packed, **({"changed": changed} if changed else {})}
+_OPERATIONS: Final = {
+    "call": Service._call,
+    "get": Service._get,
+    "names": Service._names,
+    "special": Service._special,
+    "take": Service._take,
+    "set": Service._set,
+    "isinstance": Service._isinstance,
+    "await": Service._await,
+}
 
 
-def _truth(value: Any) -> bool:
-    """The one thing about any value that is plain."""
-    try:
-        return bool(value)
-    except BaseException:
-        return True
-
-
-def _changed(before: Any, value: Any) -> Any:
-    """The packed value if it is mutable and not what it was, otherwise None."""
-    if type(value) not in _MUTABLE:
-        return None
-    try:
-        now = plain.pack(value)
-    except UnsupportedValueError:
-        return None  # the caller keeps its argument as it was; nothing better can be said
-    return None if now == before and repr(now) == repr(before) else now
-
-
-def _get(module: types.ModuleType, request: Json) -> Json:
-    try:
-        value = _resolve(module, request["entry"])
-        if isinstance(value, types.ModuleType):
-            return {"module": value.__name__}
-        if isinstance(value, type) and issubclass(value, BaseException):
-            return {"exception": _standard_base(value)}
-        return {"callable": True} if callable(value) else {"value": plain.pack(value)}
-    except UnsupportedValueError as error:
-        return {"unsupported": str(error)}
-    except BaseException as error:
-        return _error(error)
-
-
-def _names(module: types.ModuleType, request: Json) -> Json:
-    names = module.__dict__.get("__all__") or [name for name in module.__dict__ if not name.startswith("_")]
-    return {"value": plain.pack(list(names))}
-
-
-_OPERATIONS: Final = {"call": _call, "get": _get, "names": _names}
-
-
-def _resolve(module: types.ModuleType, entry: str) -> Any:
+def _of_module(module: types.ModuleType, entry: str) -> Any:
     """What a dotted name stands for. A method gets a fresh instance of its class."""
     first, *rest = entry.replace("()", "").split(".")
     if first not in module.__dict__:
@@ -116,6 +188,25 @@ def _resolve(module: types.ModuleType, entry: str) -> Any:
             target = target()
         target = getattr(target, name)
     return target
+
+
+def _truth(value: Any) -> bool:
+    """The one thing about any value that is plain."""
+    try:
+        return bool(value)
+    except BaseException:
+        return True
+
+
+def _changed(before: Any, value: Any, refer: plain.Refer | None) -> Any:
+    """The packed value if it is mutable and not what it was, otherwise None."""
+    if type(value) not in _MUTABLE:
+        return None
+    try:
+        now = plain.pack(value, refer)
+    except UnsupportedValueError:
+        return None  # the caller keeps its argument as it was; nothing better can be said
+    return None if now == before and repr(now) == repr(before) else now
 
 
 def _error(error: BaseException) -> Json:
@@ -130,8 +221,21 @@ def _error(error: BaseException) -> Json:
             args = [message]
     except BaseException:
         args = [message]
-    name = type(error).__name__
-    return {"error": {"type": name, "base": _standard_base(type(error)), "args": args, "message": message}}
+    body = {"type": type(error).__name__, "base": _standard_base(type(error)), "args": args, "message": message}
+    return {"error": {**body, "attributes": _attributes(error)}}
+
+
+def _attributes(error: BaseException) -> Json:
+    """What the exception carries, as far as it is plain and short."""
+    shown: Json = {}
+    try:
+        for name, value in list(vars(error).items()):
+            packed = plain.pack(value)
+            if len(repr(packed)) <= _MESSAGE_CHARACTERS and len(shown) < plain.FIELDS_LIMIT:
+                shown[str(name)] = packed
+    except BaseException:
+        return shown
+    return shown
 
 
 def _standard_base(kind: type) -> str:

@@ -122,7 +122,7 @@ class Partner:
                 answer = self._replies.readline(plain.TEXT_LIMIT_BYTES + 1)
                 if not answer.endswith(b"\n"):
                     raise self._gone("it ended before it replied")
-                return calls.parse_reply(answer, self._number)
+                return calls.parse_reply(plain.parse_json(answer), self._number)
             except BrokenPipeError:
                 raise self._gone("it ended before it was asked") from None
             except PlainError as error:
