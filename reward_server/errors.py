@@ -4,9 +4,11 @@ RewardServerError
 ├── RequestError            the caller must change something
 │   ├── InvalidJson · InvalidRequest · BodyTooLarge · UnsupportedMediaType
 │   ├── UnknownProfile · UnknownCheck · InvalidParams
+│   ├── UnknownLanguage · InvalidProgram · TooManyPrograms
 │   └── Unauthorized · IdempotencyConflict
 ├── Unavailable             try again
 │   ├── Overloaded · SandboxUnavailable
+│   ├── SandboxRefused      not here, however often it is sent: below the isolation floor
 │   └── TaskTimedOut · WorkerLost · TaskOutOfMemory     (executors; scoring turns them into item results)
 ├── GroundTruthInvalid      the reference of one item cannot be judged: the item is skipped
 └── ConfigError             the server cannot start like this
@@ -70,6 +72,18 @@ class InvalidParams(RequestError):
     status, code, title = 422, "invalid_params", "The parameters do not fit the check"
 
 
+class UnknownLanguage(RequestError):
+    status, code, title = 422, "unknown_language", "This language is not available here"
+
+
+class InvalidProgram(RequestError):
+    status, code, title = 422, "invalid_program", "The program cannot be started as it is"
+
+
+class TooManyPrograms(RequestError):
+    status, code, title = 422, "too_many_programs", "More programs than this server ever takes at a time"
+
+
 class Unauthorized(RequestError):
     status, code, title = 401, "unauthorized", "A valid API key is needed"
 
@@ -97,6 +111,10 @@ class TaskOutOfMemory(Unavailable):
 
 class SandboxUnavailable(Unavailable):
     code, title = "sandbox_unavailable", "Programs cannot be run here now"
+
+
+class SandboxRefused(Unavailable):
+    code, title, retryable = "sandbox_refused", "Programs are not run here", False
 
 
 class WorkerLost(Unavailable):

@@ -16,9 +16,9 @@ from itertools import zip_longest
 
 from reward_server.checks.base import CheckInput, HeavyCheck, ProgramCheck, Verdict, is_heavy, runs_programs
 from reward_server.errors import GroundTruthInvalid, RewardServerError, TaskOutOfMemory, TaskTimedOut, WorkerLost
-from reward_server.executors.base import Executors
+from reward_server.executors.base import Executors, ProgramSession
 from reward_server.profiles import BoundCheck, Profile
-from reward_server.programs import Plan, RunResult
+from reward_server.rounds import judged
 from reward_server.settings import Settings
 from reward_server.wire import Component, Fault, InvalidItem, ItemError, ScoreItem, ScoreResult, ScoreSummary, Status
 
@@ -52,12 +52,13 @@ class Scorer:
         Cancelling cancels what has not been judged yet.
         """
         ends_at = time.monotonic() + deadline_seconds
+        session = self._executors.sandbox.session()
         tasks: list[asyncio.Task[ScoreResult]] = []
         try:
             for index, item in enumerate(items):
                 if time.monotonic() > ends_at:
                     break
-                tasks.append(asyncio.create_task(self._score_item(profile, index, item)))
+                tasks.append(asyncio.create_task(self._score_item(profile, index, item, session)))
                 if index % ITEMS_PER_TURN == ITEMS_PER_TURN - 1:
                     await asyncio.sleep(0)
             if tasks:
@@ -72,28 +73,30 @@ class Scorer:
             for index, (task, item) in enumerate(zip_longest(tasks, items))
         ]
 
-    async def _score_item(self, profile: Profile, index: int, item: ScoreItem | InvalidItem) -> ScoreResult:
+    async def _score_item(
+        self, profile: Profile, index: int, item: ScoreItem | InvalidItem, session: ProgramSession
+    ) -> ScoreResult:
         if isinstance(item, InvalidItem):
             error = ItemError(code="invalid_item", message=item.reason, fault=Fault.DATA, retryable=False)
             return unscored(profile, index, item.id, error)
         if len(item.completion) > self._settings.max_completion_chars:
             return self._too_long(profile, index, item)
         seen = CheckInput(completion=item.completion, ground_truth=item.ground_truth, prompt=item.prompt)
-        judged = await asyncio.gather(*(self._judge(bound, seen) for bound in profile.checks))
-        return _assemble(profile, index, item.id, judged)
+        components = await asyncio.gather(*(self._judge(bound, seen, session) for bound in profile.checks))
+        return _assemble(profile, index, item.id, components)
 
     def _too_long(self, profile: Profile, index: int, item: ScoreItem) -> ScoreResult:
         limit = self._settings.max_completion_chars
         detail = {"reason": f"the completion has {len(item.completion)} characters, at most {limit} are judged"}
-        judged = [
+        components = [
             Judged(Component(value=0.0, weight=bound.weight, status=Status.OK, detail=detail), ("completion_too_long",))
             for bound in profile.checks
         ]
-        return _assemble(profile, index, item.id, judged)
+        return _assemble(profile, index, item.id, components)
 
-    async def _judge(self, bound: BoundCheck, item: CheckInput) -> Judged:
+    async def _judge(self, bound: BoundCheck, item: CheckInput, session: ProgramSession) -> Judged:
         try:
-            verdict = await self._verdict(bound, item)
+            verdict = await self._verdict(bound, item, session)
         except GroundTruthInvalid as error:
             return _unjudged(bound, Status.SKIPPED, _item_error(error, Fault.DATA))
         except RewardServerError as error:
@@ -106,10 +109,10 @@ class Scorer:
         component = Component(value=verdict.value, weight=bound.weight, status=Status.OK, detail=verdict.detail)
         return Judged(component, verdict.flags)
 
-    async def _verdict(self, bound: BoundCheck, item: CheckInput) -> Verdict:
+    async def _verdict(self, bound: BoundCheck, item: CheckInput, session: ProgramSession) -> Verdict:
         check = bound.check
         if runs_programs(check):
-            return await self._run_programs(check, bound, item)
+            return await _run_programs(check, bound, item, session)
         if not is_heavy(check):
             return check.judge(item, bound.params)
         verdict = check.judge_in_place(item, bound.params)
@@ -132,19 +135,11 @@ class Scorer:
         except TaskOutOfMemory:
             return Verdict(0.0, {"reason": "not decided within the memory of a worker, twice"}, ("verifier_memory",))
 
-    async def _run_programs(self, check: ProgramCheck, bound: BoundCheck, item: CheckInput) -> Verdict:
-        """Plan, run, judge. In threads, since what a program wrote can be long; and one run of an item at a time, so
-        that an item with many tests cannot hold all slots against its neighbours.
-        """
+
+async def _run_programs(check: ProgramCheck, bound: BoundCheck, item: CheckInput, session: ProgramSession) -> Verdict:
+    async with session.submission():
         step = await asyncio.to_thread(check.plan, item, bound.params)
-        while isinstance(step, Plan):
-            results: list[RunResult] = []
-            for run in step.runs:
-                results.append(await self._executors.sandbox.run(run))
-                if await asyncio.to_thread(check.settled, step, results):
-                    break
-            step = await asyncio.to_thread(check.judge, step, results)
-        return step
+        return await judged(check, step, session)
 
 
 async def _forgiving(once: Callable[[], Awaitable[Verdict]]) -> Verdict:

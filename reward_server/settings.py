@@ -5,13 +5,14 @@ from __future__ import annotations
 import ipaddress
 import os
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from reward_server.errors import ConfigError
 from reward_server.wire import MAX_ITEMS
+from sandbox.config import Level
 
 PREFIX = "REWARD_SERVER_"
 MIB = 1 << 20
@@ -21,11 +22,24 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
+def _listed(value: Any) -> Any:
+    """The parts of a text with commas; anything else as it is."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
+
+
 class Settings(BaseSettings):
     """Built once at start and passed on as an argument."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
+    role: Literal["server", "code-worker"] = Field(
+        default="server", description="code-worker: only runs programs, for the servers that name it in code_workers"
+    )
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(default=8080, ge=0, le=65535, description="0 takes a free one")
     workers: int = Field(
@@ -40,6 +54,9 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(default=64 * MIB, ge=1024)
     max_completion_chars: int = Field(default=MIB, ge=1, description="a longer completion is scored 0 and flagged")
     max_pending_items: int = Field(default=16_384, ge=MAX_ITEMS, description="over all requests; more are answered 429")
+    max_pending_programs: int = Field(
+        default=4096, ge=1, description="submissions in work or waiting, over all requests; more are answered 429"
+    )
     idempotency_bytes: int = Field(default=64 * MIB, ge=0, description="memory for answers kept for retries")
 
     check_workers: int = Field(default_factory=_cores, ge=1, description="processes that run answer checks")
@@ -54,6 +71,19 @@ class Settings(BaseSettings):
         default=False, description="run code below the isolation floor; say so in answers"
     )
     sandbox_python: Path | None = Field(default=None, description="interpreter for Python programs; chosen when absent")
+    sandbox_floor: Level = Field(default=Level.BASE, description="isolation below which no program is run")
+    code_workers: Listed = Field(
+        default=(),
+        description="http://HOST:PORT, with commas between; every address of a HOST; none: programs run here",
+    )
+    worker_key: SecretStr | None = Field(default=None, min_length=1, description="shared by servers and code workers")
+    worker_probe_seconds: float = Field(default=2.0, ge=0.1, le=60, description="between two looks at a code worker")
+    worker_wait_seconds: float = Field(
+        default=5.0, ge=0, le=600, description="a run waits so long for a code worker to come back"
+    )
+    drain_notice_seconds: float = Field(
+        default=0.0, ge=0, le=600, description="on SIGTERM /readyz says 503 for so long before the port is closed"
+    )
     drain_seconds: float = Field(default=30.0, ge=0, description="on SIGTERM requests in flight may take so long")
 
     def share_of_a_worker(self) -> Settings:
@@ -67,9 +97,10 @@ class Settings(BaseSettings):
 
     def refuse_open_door(self) -> None:
         """Stop a server that anybody on the network could use as an oracle or to run code."""
-        if self.api_key is None and not self.insecure and not _is_loopback(self.host):
+        name, key = ("WORKER_KEY", self.worker_key) if self.role == "code-worker" else ("API_KEY", self.api_key)
+        if key is None and not self.insecure and not _is_loopback(self.host):
             raise ConfigError(
-                f"refusing to listen on {self.host} without a key: set {PREFIX}API_KEY, "
+                f"refusing to listen on {self.host} without a key: set {PREFIX}{name}, "
                 "or pass --insecure where the network itself keeps strangers out"
             )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -15,10 +16,42 @@ class TaskPool(Protocol):
     async def run(self, function: Callable[..., T], *args: Any, timeout_seconds: float) -> T: ...
 
 
-class ProgramRunner(Protocol):
-    async def run(self, run: Run) -> RunResult: ...
+class ProgramSession(Protocol):
+    """The programs of one request. Requests have their turns one after the other, so that none waits for all of a
+    neighbour's.
+    """
 
-    def report(self) -> dict[str, Any]: ...
+    def submission(self) -> AbstractAsyncContextManager[None]:
+        """Held while one submission is planned, run and judged: a request has only a few of them in work at a time."""
+        ...
+
+    async def run(self, run: Run) -> RunResult:
+        """Raises SandboxUnavailable, SandboxRefused, InvalidProgram. Cancelling ends a program that waits or runs."""
+        ...
+
+    def has_room(self) -> bool:
+        """Whether one more run would start at once and nobody else waits for its slot."""
+        ...
+
+
+class ProgramRunner(Protocol):
+    def session(self) -> ProgramSession: ...
+
+    def refusal(self) -> str | None:
+        """Why no program will be run here however often it is sent; None where programs are run."""
+        ...
+
+    def languages(self) -> list[dict[str, Any]]:
+        """The fields of a `LanguageInfo` for each language that can be run now, by name."""
+        ...
+
+    def report(self) -> dict[str, Any]:
+        """For /readyz: what isolates programs, and the queue."""
+        ...
+
+    def outage(self) -> str | None:
+        """Why no program can be run for the moment, though programs are configured; None where all is well."""
+        ...
 
 
 @dataclass(frozen=True)

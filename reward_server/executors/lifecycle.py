@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from reward_server.executors.base import Executors
+from reward_server.executors.fair import FairPrograms
 from reward_server.executors.process_pool import KillablePool
 from reward_server.executors.sandboxed import SandboxedPrograms
+from reward_server.executors.turns import Turns
 from reward_server.settings import Settings
 
 
@@ -22,7 +24,7 @@ async def opened(settings: Settings) -> AsyncIterator[Executors]:
         await pool.ready()
         sandbox = await SandboxedPrograms.open(settings)
         try:
-            yield Executors(pool=pool, sandbox=sandbox)
+            yield Executors(pool=pool, sandbox=FairPrograms(sandbox, Turns(settings.sandbox_slots)))
         finally:
             await sandbox.close()
     finally:

@@ -12,6 +12,8 @@ import pytest
 from reward_server.checks.base import CheckInput, Params, Verdict
 from reward_server.errors import GroundTruthInvalid, SandboxUnavailable, TaskOutOfMemory, TaskTimedOut, WorkerLost
 from reward_server.executors.base import Executors
+from reward_server.executors.fair import FairPrograms
+from reward_server.executors.turns import Turns
 from reward_server.profiles import BoundCheck, Profile
 from reward_server.programs import Run, RunResult
 from reward_server.scoring import Scorer, summarise
@@ -53,8 +55,17 @@ class Worker:
 
 
 class NoSandbox:
-    async def run(self, run: Run) -> RunResult:
+    async def execute(self, run: Run) -> RunResult:
         raise SandboxUnavailable("none here")
+
+    def refusal(self) -> str | None:
+        return None
+
+    def outage(self) -> str | None:
+        return None
+
+    def languages(self) -> list[dict[str, Any]]:
+        return []
 
     def report(self) -> dict[str, Any]:
         return {"available": False}
@@ -68,7 +79,7 @@ def profile(*checks: tuple[Any, float]) -> Profile:
 def score(
     rules: Profile, items: list[ScoreItem], worker: Worker | None = None, seconds: float = 5
 ) -> list[ScoreResult]:
-    scorer = Scorer(Executors(pool=worker or Worker(), sandbox=NoSandbox()), Settings())
+    scorer = Scorer(Executors(pool=worker or Worker(), sandbox=FairPrograms(NoSandbox(), Turns(1))), Settings())
     return asyncio.run(scorer.score(rules, items, seconds))
 
 
