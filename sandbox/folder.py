@@ -14,6 +14,7 @@ from sandbox import tree
 _DEPTH_LIMIT: Final = 100
 _PATH_BYTES: Final = 3_500  # with one more name it stays below PATH_MAX
 _TOPS_LIMIT: Final = 64
+_COLLECT_DEPTH: Final = 16
 _OPEN_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _BLOCK_BYTES: Final = 512  # unit of st_blocks
 _ENTRY_BYTES: Final = 4_096  # what even an empty file costs: the disk limit bounds their number too
@@ -92,6 +93,40 @@ def unlinked_bytes(pid: int) -> int:
                     seen.add(info.st_ino)
                     total += info.st_blocks * _BLOCK_BYTES
     return total
+
+
+def collect(path: str, most_files: int, most_bytes: int) -> dict[str, bytes]:
+    """Relative name → content of every regular file below path; other things are left out, no link is followed.
+
+    No process that can write to it may be left. Raises OSError, and ValueError where there is more than was allowed.
+    """
+    found: dict[str, bytes] = {}
+    _collect_below(path, None, "", most_files, most_bytes, found)
+    return found
+
+
+def _collect_below(
+    path: str, inside: int | None, prefix: str, most_files: int, most_bytes: int, found: dict[str, bytes]
+) -> None:
+    if prefix.count("/") > _COLLECT_DEPTH:
+        raise ValueError(f"folders nested deeper than {_COLLECT_DEPTH}")
+    with _opened(path, inside) as top:
+        for entry in _entries(top):
+            if len(found) >= most_files:
+                raise ValueError(f"more than {most_files} files")
+            if entry.is_dir(follow_symlinks=False):
+                _collect_below(entry.name, top, f"{prefix}{entry.name}/", most_files, most_bytes, found)
+            elif entry.is_file(follow_symlinks=False):
+                room = most_bytes - sum(map(len, found.values()))
+                found[prefix + entry.name] = _content(entry.name, top, room)
+
+
+def _content(name: str, inside: int, most_bytes: int) -> bytes:
+    with open(os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=inside), "rb") as file:
+        content = file.read(most_bytes + 1)
+    if len(content) > most_bytes:
+        raise ValueError(f"files larger than {most_bytes} bytes")
+    return content
 
 
 def remove(path: str) -> None:

@@ -39,15 +39,16 @@ class SlotSettings:
 class Ground:
     settings: SlotSettings
     landlock_abi: int  # 0: this kernel has none
-    rules: tuple[landlock.Rule, ...]
+    rules: tuple[landlock.Rule, ...]  # for every program
+    python_rules: tuple[landlock.Rule, ...]  # for those in Python besides
     filter: seccomp.Filter | None  # None: it could not be made here
     running_tasks: int  # of this uid when the zygote started
 
     @classmethod
     def prepare(cls, settings: SlotSettings) -> Ground:
-        toolchain = [*_SYSTEM_PATHS, os.path.join(sys.base_prefix, "lib"), os.path.join(sys.base_prefix, "bin")]
+        python = [os.path.realpath(os.path.join(sys.base_prefix, name)) for name in ("lib", "bin")]
         rules = [
-            *landlock.open_rules(dict.fromkeys(map(os.path.realpath, toolchain)), landlock.READ),
+            *landlock.open_rules(dict.fromkeys(map(os.path.realpath, _SYSTEM_PATHS)), landlock.READ),
             *landlock.open_rules(_READABLE_DEVICES, landlock.READ_FILE),
             *landlock.open_rules(["/dev/null"], landlock.READ_FILE | landlock.WRITE_FILE),
         ]
@@ -56,15 +57,19 @@ class Ground:
         except OSError:
             own_filter = None
         tasks = 0 if settings.uids else _tasks_of(os.getuid())
-        return cls(settings, landlock.abi_version(), tuple(rules), own_filter, tasks)
+        python_rules = tuple(landlock.open_rules(python, landlock.READ))
+        return cls(settings, landlock.abi_version(), tuple(rules), python_rules, own_filter, tasks)
 
     def uid(self, side: int) -> int | None:
         return self.settings.uids[side] if self.settings.uids else None
 
-    def process_limit(self, limits: Limits) -> int:
-        """RLIMIT_NPROC: exact where the side has a uid of its own, otherwise only an outer wall."""
+    def process_limit(self, limits: Limits, runtime_tasks: int = 0) -> int:
+        """RLIMIT_NPROC: exact where the side has a uid of its own, otherwise only an outer wall. It counts threads.
+
+        `runtime_tasks`: threads that the runtime of the program's language needs. Processes are counted by watch.py.
+        """
         if self.settings.uids:
-            return limits.processes
+            return limits.processes + runtime_tasks
         return rlimits.shared_uid_processes(self.running_tasks, self.settings.slots, limits)
 
 

@@ -1,44 +1,61 @@
 """The way of a freshly forked process into a program: descriptors, walls, source, and then its driver.
 
 Everything of the zygote and the supervisor that the program must not have is given up here, in this order: session,
-descriptors, uid, environment, limits, privileges, files, system calls. The source arrives only after that.
+descriptors, uid, environment, limits, privileges, files, system calls. The source arrives only after that. A program in
+another language than Python, and a compiler, goes the same way and is then executed in place of this process.
 """
 
 from __future__ import annotations
 
 import os
+import resource
 import signal
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final, NoReturn
 
 from sandbox import frames
+from sandbox.command import PROGRAM_IN_MEMORY, Command
 from sandbox.drivers import DRIVERS
 from sandbox.ground import DESCRIPTOR_CEILING, Ground
 from sandbox.layers import identity, kernel, landlock, rlimits
 from sandbox.types import Limits, Mode
 
-READY: Final = b"R"  # the process stands behind its walls and starts the program next
+READY: Final = b"ready "  # the process stands behind its walls; what follows is its own peak memory in KiB
 _FAILED_EXIT_CODE: Final = 97
 _MESSAGE_BYTES: Final = 500
+_COPY_BYTES: Final = 16 << 20
 
 
 def become_program(
-    ground: Ground, side: int, mode: Mode, limits: Limits, folder: str, ends: Sequence[int], setup_fd: int
+    ground: Ground,
+    side: int,
+    mode: Mode,
+    limits: Limits,
+    folder: str,
+    ends: Sequence[int],
+    setup_fd: int,
+    command: Command | None = None,
 ) -> NoReturn:
     """Turn this forked child into the program. `ends` become descriptors 0, 1, 2 ...; the setup socket follows them.
 
-    The supervisor sends the program over the setup socket and gets READY or the text of what went wrong: our fault.
+    The supervisor sends the program over the setup socket and gets READY, and then the end of the stream: the program
+    runs. Anything else is the text of what went wrong, our fault.
     """
     setup = len(ends)
     try:
         supervisor = os.getppid()
-        _place_descriptors([*ends, setup_fd])
-        _enter(ground, side, limits, folder, supervisor, keep=setup + 1)
+        memory = [_copied(command.copied)] if command is not None and command.copied else []
+        _place_descriptors([*ends, setup_fd, *memory], inherited=3 if command is None else setup)
+        _enter(ground, side, limits, folder, supervisor, keep=setup + 1 + len(memory), command=command)
         header, (source, *files) = frames.read(setup)
         _write_files(dict(zip(header["names"], files, strict=True)))
-        os.write(setup, READY)
+        os.write(setup, READY + b"%d" % resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+        if command is not None:
+            _execute(command, header["arguments"], source, setup + 1)
         os.close(setup)
+        sys.argv[1:] = header["arguments"]
     except BaseException as error:
         with suppress(OSError):
             os.write(setup, f"{type(error).__name__}: {error}".encode(errors="replace")[:_MESSAGE_BYTES])
@@ -46,13 +63,36 @@ def become_program(
     DRIVERS[mode](source.decode("utf-8", "surrogatepass"))
 
 
-def _place_descriptors(wanted: Sequence[int]) -> None:
-    """All are above SPARE_DESCRIPTORS, so none is overwritten before it is copied. Only 0 to 2 outlive an exec."""
+def _place_descriptors(wanted: Sequence[int], inherited: int) -> None:
+    """All are above SPARE_DESCRIPTORS, so none is overwritten before it is copied. The first ones outlive an exec."""
     for target, fd in enumerate(wanted):
-        os.dup2(fd, target, inheritable=target <= 2)
+        os.dup2(fd, target, inheritable=target < inherited)
 
 
-def _enter(ground: Ground, side: int, limits: Limits, folder: str, supervisor: int, keep: int) -> None:
+def _copied(path: str) -> int:
+    """A descriptor of a file in memory with the content of this one."""
+    memory = os.memfd_create("program")
+    with open(path, "rb") as file:
+        while os.sendfile(memory, file.fileno(), None, _COPY_BYTES):
+            continue
+    return memory
+
+
+def _execute(command: Command, arguments: Sequence[str], source: bytes, memory: int) -> NoReturn:
+    """Execute the command in place of this process. What was not inheritable closes, the setup socket with it."""
+    if command.source_name is not None:
+        _write_files({command.source_name: source})
+    if command.outputs is not None:
+        os.mkdir(command.outputs)
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)  # Python ignores them, and what is ignored outlives an exec
+    file = memory if command.executable == PROGRAM_IN_MEMORY else command.executable
+    os.execve(file, [*command.argv, *arguments], {**os.environ, **command.environment})  # noqa: S606
+
+
+def _enter(
+    ground: Ground, side: int, limits: Limits, folder: str, supervisor: int, keep: int, command: Command | None
+) -> None:
     os.setsid()
     with suppress(OSError), open("/proc/self/oom_score_adj", "wb", buffering=0) as file:
         file.write(b"1000")  # if the machine runs out of memory, this goes before the server does
@@ -66,11 +106,12 @@ def _enter(ground: Ground, side: int, limits: Limits, folder: str, supervisor: i
     if os.getppid() != supervisor:
         raise ProcessLookupError("the supervisor is gone")
     kernel.prctl(kernel.PR_SET_DUMPABLE, 1)  # lets its supervisor read its memory use
-    rlimits.apply(limits, ground.process_limit(limits))
+    rlimits.apply(limits, ground.process_limit(limits, command.tasks if command else 0), command)
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     if ground.landlock_abi:
         own = landlock.open_rule(folder, landlock.work_folder_access(ground.landlock_abi))
-        landlock.restrict(ground.landlock_abi, [*ground.rules, own])
+        rules = [landlock.open_rule(path, landlock.READ) for path in (command.readable if command else ())]
+        landlock.restrict(ground.landlock_abi, [*ground.rules, *(rules if command else ground.python_rules), own])
     os.closerange(keep, DESCRIPTOR_CEILING)
     if ground.filter is not None:
         ground.filter.install()

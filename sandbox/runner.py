@@ -151,6 +151,7 @@ class Sandbox:
 
     def _result(self, side: dict[str, Any], outputs: Sequence[bytes]) -> ExecutionResult:
         status = RunStatus(side.pop("status"))
+        side.pop("files")
         stdout, stderr, channel = outputs[:_OUTPUTS_PER_SIDE]
         isolation = str(self._isolation)
         return ExecutionResult(status, stdout=stdout, stderr=stderr, channel=channel, isolation=isolation, **side)
@@ -161,10 +162,11 @@ def _request(programs: Sequence[Program], limits: Sequence[Limits]) -> bytes:
     blobs = []
     for program, limit in zip(programs, limits, strict=True):
         _check(program, limit)
-        sides.append({"mode": program.mode, "limits": asdict(limit)})
+        sides.append({"mode": program.mode, "limits": asdict(limit), "command": None})
         contents = list(program.files.values())
         source = program.source.encode("utf-8", "surrogatepass")
-        blobs += [frames.pack({"names": list(program.files)}, [source, *contents]), program.stdin, program.channel]
+        header = {"names": list(program.files), "arguments": program.arguments}
+        blobs += [frames.pack(header, [source, *contents]), program.stdin, program.channel]
     return frames.pack({"sides": sides}, blobs)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn
 
 from sandbox import folder, frames, launch, tree
+from sandbox.command import Command
 from sandbox.ground import Ground
 from sandbox.pipes import Drain, Feed
 from sandbox.types import Limits, Mode, RunStatus
@@ -36,6 +37,7 @@ class Side:
     limits: Limits
     folder: str
     uid: int | None  # its own user, None for ours
+    command: Command | None = None  # what is executed; None: Python, without an exec
     pid: int = 0
     pidfd: int = -1
     setup_fd: int = -1
@@ -50,10 +52,14 @@ class Side:
     cpu_seconds: float = 0.0
     peak_memory_bytes: int = 0
     input_fds: dict[str, int] = field(default_factory=dict)
+    inherited_memory_bytes: int = 0  # the peak of the process before it executed its command: not the program's doing
+    files: dict[str, bytes] = field(default_factory=dict)  # what it left in Command.outputs
 
     def fork(self, ground: Ground, channel: tuple[int, int] | None) -> None:
         """Start the process. `channel`: the pipe ends to its partner, None for pipes to us."""
-        theirs = [self._input("stdin"), self._output("stdout"), self._output("stderr")]
+        compiles = self.command is not None and self.command.outputs is not None
+        stdin = _nothing_to_read() if compiles else self._input("stdin")
+        theirs = [stdin, self._output("stdout"), self._output("stderr")]
         if channel is not None:
             theirs += channel
         elif self.mode is not Mode.SCRIPT:
@@ -71,7 +77,7 @@ class Side:
             os.close(fd)
 
     def _become(self, ground: Ground, theirs: list[int], setup_fd: int) -> NoReturn:
-        launch.become_program(ground, self.index, self.mode, self.limits, self.folder, theirs, setup_fd)
+        launch.become_program(ground, self.index, self.mode, self.limits, self.folder, theirs, setup_fd, self.command)
 
     def _input(self, name: str) -> int:
         theirs, ours = os.pipe()
@@ -93,12 +99,12 @@ class Side:
 
     def await_ready(self) -> None:
         """Wait until the program starts; its clock runs from here. Raises SetupFault."""
-        waiter = select.poll()
-        waiter.register(self.setup_fd, select.POLLIN)
-        answer = os.read(self.setup_fd, 4096) if waiter.poll(_SETUP_SECONDS * 1000) else b"it did not start in time"
+        answer = _read_to_end(self.setup_fd, time.monotonic() + _SETUP_SECONDS)
         os.close(self.setup_fd)
-        if answer != launch.READY:
+        own_kib = answer.removeprefix(launch.READY)
+        if own_kib == answer or not own_kib.isdigit():
             raise SetupFault(answer.decode(errors="replace") or "the process ended while it was set up")
+        self.inherited_memory_bytes = int(own_kib) << 10 if self.command is not None else 0
         self.started_at = time.monotonic()
 
     def record(self, one: tree.Exit) -> None:
@@ -109,7 +115,8 @@ class Side:
         if pid == self.pid:
             self.wait_status = status
             self.ended_at = time.monotonic()
-            self.peak_memory_bytes = max(self.peak_memory_bytes, peak_bytes)
+            if peak_bytes > self.inherited_memory_bytes:
+                self.peak_memory_bytes = max(self.peak_memory_bytes, peak_bytes)
 
     def breaks(self, status: RunStatus) -> None:
         self.broken = self.broken or status
@@ -124,7 +131,22 @@ class Side:
             self.breaks(RunStatus.CPU_LIMIT)
         if self.peak_memory_bytes > self.limits.memory_bytes:
             self.breaks(RunStatus.MEMORY_LIMIT)
+        if self.command is not None and self.command.outputs is not None:
+            self._collect(self.command, self.command.outputs)
         folder.remove(self.folder)
+
+    def _collect(self, command: Command, outputs: str) -> None:
+        """Take what a compiler made, and our paths out of what it said."""
+        for name in ("stdout", "stderr"):
+            said = self.drains[name].data
+            said[:] = said.replace(f"{self.folder}/".encode(), b"")
+        try:
+            path = os.path.join(self.folder, outputs)
+            self.files = folder.collect(path, command.output_files, command.outputs_bytes)
+        except ValueError:
+            self.breaks(RunStatus.DISK_LIMIT)
+        except OSError:
+            self.files = {}  # it has removed the folder, or made something strange of it: then nothing was compiled
 
     def result(self) -> tuple[dict[str, Any], list[bytes]]:
         """Header and blobs for the server."""
@@ -136,9 +158,10 @@ class Side:
             "cpu_seconds": self.cpu_seconds,
             "wall_seconds": (self.ended_at or time.monotonic()) - self.started_at,
             "peak_memory_bytes": self.peak_memory_bytes,
+            "files": list(self.files),
         }
         outputs = [bytes(self.drains[name].data) if name in self.drains else b"" for name in _OUTPUTS]
-        return header, outputs
+        return header, [*outputs, *self.files.values()]
 
     def _end(self) -> tuple[RunStatus, int | None, int | None]:
         if self.broken is not None:
@@ -150,3 +173,23 @@ class Side:
             return RunStatus.EXITED, code, None
         known = _BY_SIGNAL.get(-code)
         return (known, None, None) if known else (RunStatus.SIGNALED, None, -code)
+
+
+def _nothing_to_read() -> int:
+    """A socket whose other end is closed: reading it gives the end, and unlike a pipe it cannot be opened by a name."""
+    ours, theirs = socket.socketpair()
+    ours.close()
+    return theirs.detach()
+
+
+def _read_to_end(fd: int, deadline: float) -> bytes:
+    """All that comes until the other end closes, or a text that says that it was too late."""
+    waiter = select.poll()
+    waiter.register(fd, select.POLLIN)
+    said = b""
+    while waiter.poll(max(0.0, deadline - time.monotonic()) * 1000):
+        part = os.read(fd, 4096)
+        if not part:
+            return said
+        said += part
+    return b"it did not start in time"

@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from sandbox import folder, frames, tree
+from sandbox.command import Command
 from sandbox.ground import Ground
 from sandbox.layers import kernel
 from sandbox.side import SetupFault, Side
@@ -46,7 +47,8 @@ def supervise(ground: Ground, run_fd: int, zygote: int) -> None:
 def _new_side(ground: Ground, index: int, wanted: dict[str, Any]) -> Side:
     uid = ground.uid(index)
     path = folder.make(ground.settings.work_root, uid)
-    return Side(index, Mode(wanted["mode"]), Limits(**wanted["limits"]), path, uid)
+    command = Command.from_json(wanted["command"])
+    return Side(index, Mode(wanted["mode"]), Limits(**wanted["limits"]), path, uid, command)
 
 
 def _start(ground: Ground, run_fd: int, header: dict[str, Any], sides: list[Side]) -> None:

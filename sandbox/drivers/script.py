@@ -17,7 +17,7 @@ _FLUSH_FAILED: Final = 120  # Python's own exit code for it
 
 def run(source: str) -> NoReturn:
     main = stage.prepare("__main__", _FILE, source)
-    sys.argv = [_FILE]
+    sys.argv = [_FILE, *sys.argv[1:]]
     namespace = main.__dict__
     namespace["__builtins__"] = sys.modules["builtins"]
     code = _execute(source, namespace)

@@ -6,22 +6,33 @@ import math
 import resource
 from typing import Final
 
+from sandbox.command import Command
 from sandbox.types import Limits
 
 _DATA_MARGIN_BYTES: Final = 64 << 20  # the watcher, which counts what is really used, shall be the first to act
 _STACK_BYTES: Final = 64 << 20  # for deep recursion in C; more would make every thread of an exec'd program as large
 _SHARED_UID_SLACK: Final = 64  # threads the server itself may add while programs of its uid run
+_RUNTIME_TASKS: Final = 64  # and those of a runtime, a JVM for one, in each slot
 
 
-def apply(limits: Limits, processes: int | None) -> None:
-    """Lower this process's limits for good. `processes`: how many its uid may have, None for no such limit."""
+def apply(limits: Limits, processes: int | None, command: Command | None = None) -> None:
+    """Lower this process's limits for good. `processes`: how many its uid may have, None for no such limit.
+
+    For what is executed, the stack of the first thread has no limit of its own, only that on memory; the C library then
+    gives other threads 2 MiB each. Runtimes that reserve more than they use get no limit on data: see Command.
+    """
     cpu_seconds = math.ceil(limits.cpu_seconds) + 1  # the watcher is exact, this is its backstop
     _set(resource.RLIMIT_CPU, cpu_seconds, cpu_seconds + 1)
     _set(resource.RLIMIT_FSIZE, limits.file_bytes)
     _set(resource.RLIMIT_NOFILE, limits.open_files)
     _set(resource.RLIMIT_CORE, 0)
-    _set(resource.RLIMIT_DATA, limits.memory_bytes + _DATA_MARGIN_BYTES)
-    _set(resource.RLIMIT_STACK, _STACK_BYTES)
+    if command is None:
+        _set(resource.RLIMIT_DATA, limits.memory_bytes + _DATA_MARGIN_BYTES)
+        _set(resource.RLIMIT_STACK, _STACK_BYTES)
+    else:
+        if command.data_margin_bytes is not None:
+            _set(resource.RLIMIT_DATA, limits.memory_bytes + command.data_margin_bytes)
+        _lift(resource.RLIMIT_STACK)
     _set(resource.RLIMIT_MSGQUEUE, 0)
     _set(resource.RLIMIT_MEMLOCK, 0)
     if processes is not None:
@@ -30,7 +41,12 @@ def apply(limits: Limits, processes: int | None) -> None:
 
 def shared_uid_processes(running: int, slots: int, limits: Limits) -> int:
     """RLIMIT_NPROC where the uid is the server's own: it counts the server's threads and all slots too."""
-    return running + slots * limits.processes + _SHARED_UID_SLACK
+    return running + slots * (limits.processes + _RUNTIME_TASKS) + _SHARED_UID_SLACK
+
+
+def _lift(kind: int) -> None:
+    _, ceiling = resource.getrlimit(kind)
+    resource.setrlimit(kind, (ceiling, ceiling))
 
 
 def _set(kind: int, soft: int, hard: int | None = None) -> None:
