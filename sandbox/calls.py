@@ -15,7 +15,7 @@ With a partner (`"refer": true` in the request) what is not plain crosses as a r
 drivers/partner.py, and these requests exist too, whose `entry` may be [object, "name.of.attribute"]:
     {"op": "special", "entry": ..., "name": "len", "args": [...]}   an operator or builtin applied to it
     {"op": "take", "entry": ..., "count": 10}                       so many more values of an iterator, or fewer
-    {"op": "set", "entry": ..., "value": ...}   {"op": "isinstance", "entry": class, "args": [object]}
+    {"op": "set", "entry": ..., "args": [value]}   {"op": "isinstance", "entry": class, "args": [object]}
     {"op": "await", "entry": ...}                                   the result of a coroutine
 While it answers, the program may send {"callback": number, "args": [...], "kwargs": {...}}: it calls a function that
 was among its arguments, and gets {"value": ...} or {"error": ...}; requests may come before that.

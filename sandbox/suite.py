@@ -1,7 +1,7 @@
 """Test code as a tester program (mode TESTS), and the report it gives: what a caller of `run_pair` needs.
 
 The tester's source is a JSON object {"prelude": code, "cases": [{"code", "entry", "collect"}, ...]}; its report, on a
-descriptor of its own, one JSON object a line: {"case", "status", "error", "message", "cause"}.
+descriptor of its own, one JSON object a line: {"case", "status", "error", "message", "cause", "weak"}.
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ class CaseResult:
     error: str = ""  # the exception's class
     message: str = ""  # at most MESSAGE_CHARACTERS of it
     cause: Cause = Cause.NONE
+    weak: bool = False  # it rests on a comparison that a class of the solution made itself
 
 
 MESSAGE_CHARACTERS = 200
@@ -85,6 +86,6 @@ def _result(message: Any, number: int) -> CaseResult:
         if message["case"] != number:
             raise PlainError(f"expected the result of case {number}")
         status, cause = CaseStatus(message["status"]), Cause(message["cause"])
-        return CaseResult(status, str(message["error"]), str(message["message"]), cause)
+        return CaseResult(status, str(message["error"]), str(message["message"]), cause, message.get("weak") is True)
     except (TypeError, KeyError, ValueError) as error:
         raise PlainError(f"malformed result of case {number}") from error

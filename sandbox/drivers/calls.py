@@ -142,10 +142,16 @@ class Service:
         return self._value(request, lambda: objects.take(self._resolve(request["entry"]), request["count"]))
 
     def _set(self, request: Json) -> Json:
-        number, path = request["entry"]
+        (value,) = (plain.unpack(packed, self._objects.resolve) for packed in request["args"])
+        return self._value(request, lambda: setattr(*self._owner(request["entry"]), value))
+
+    def _owner(self, entry: Any) -> tuple[Any, str]:
+        """The object, class or module whose attribute it is, and the attribute's name."""
+        path = entry[1] if isinstance(entry, list) else entry
         first, _, name = path.rpartition(".")
-        value = plain.unpack(request["value"], self._objects.resolve)
-        return self._value(request, lambda: setattr(self._resolve([number, first]), name, value))
+        if isinstance(entry, list):
+            return self._resolve([entry[0], first]), name
+        return (self._resolve(first) if first else self._module), name
 
     def _isinstance(self, request: Json) -> Json:
         (thing,) = (plain.unpack(packed, self._objects.resolve) for packed in request["args"])

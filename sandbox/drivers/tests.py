@@ -13,11 +13,13 @@ import types
 import unittest
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Final, NoReturn
 
 from sandbox import frames
 from sandbox.drivers import stage
-from sandbox.drivers.partner import Candidate, Partner, Untransferable
+from sandbox.drivers.partner import Partner, Untransferable
+from sandbox.drivers.remote import Remote
 from sandbox.suite import MESSAGE_CHARACTERS, Case, CaseResult, CaseStatus, Cause
 
 _REPORT_FD: Final = 5
@@ -40,13 +42,14 @@ class Namespace(dict[str, Any]):
 class SolutionModule(types.ModuleType):
     """What `import solution` gives in test code."""
 
-    def __init__(self, partner: Partner) -> None:
+    def __init__(self, partner: Partner, namespace: Namespace) -> None:
         super().__init__("solution")
         self._partner = partner
+        self._namespace = namespace
 
     def __getattr__(self, name: str) -> Any:
-        if name == "__all__":
-            return self._partner.names()
+        if name == "__all__":  # for `import *`, which must not replace what the test has already
+            return [name for name in self._partner.names() if name not in self._namespace]
         if name.startswith("__"):
             raise AttributeError(name)
         return self._partner.get(name)
@@ -56,8 +59,8 @@ def run(source: str) -> NoReturn:
     stage.prepare("tests", _FILE, "")
     suite = json.loads(source)
     partner = Partner()
-    sys.modules["solution"] = SolutionModule(partner)
     namespace = Namespace(partner)
+    sys.modules["solution"] = SolutionModule(partner, namespace)
     broken = _attempt(partner, lambda: _execute(suite["prelude"], namespace))
     for number, case in enumerate(suite["cases"]):
         failed = broken.status is not CaseStatus.PASSED
@@ -73,13 +76,14 @@ def _report(number: int, result: CaseResult) -> None:
         "error": result.error,
         "message": result.message[:MESSAGE_CHARACTERS],
         "cause": result.cause,
+        "weak": result.weak,
     }
     frames.write(_REPORT_FD, json.dumps(message).encode() + b"\n")
 
 
 def _attempt(partner: Partner, action: Any) -> CaseResult:
     """How an action ended. What could not cross and a partner that is gone count even if the code swallowed them."""
-    partner.untransferable = None
+    partner.begin_case()
     result = CaseResult(CaseStatus.PASSED)
     try:
         action()
@@ -91,7 +95,9 @@ def _attempt(partner: Partner, action: Any) -> CaseResult:
         return _untransferable(partner.untransferable)
     if partner.broken is not None:
         return CaseResult(CaseStatus.ERROR, "PartnerGone", partner.broken)
-    return result
+    if partner.failed_callback is not None:
+        return CaseResult(CaseStatus.FAILED, "AssertionError", _text(partner.failed_callback))
+    return replace(result, weak=partner.weak)
 
 
 def _untransferable(what: Untransferable) -> CaseResult:
@@ -120,7 +126,7 @@ def _run_case(case: Case, namespace: Namespace, partner: Partner) -> None:
 
 
 @contextmanager
-def _bound(namespace: Namespace, entry: str, candidate: Candidate) -> Iterator[None]:
+def _bound(namespace: Namespace, entry: str, candidate: Remote) -> Iterator[None]:
     """The entry under its name for one case: `all` of that case must not be `all` of the next one."""
     if not entry.isidentifier():
         yield
@@ -135,7 +141,7 @@ def _bound(namespace: Namespace, entry: str, candidate: Candidate) -> Iterator[N
             namespace.update(earlier)
 
 
-def _run_code(case: Case, namespace: Namespace, candidate: Candidate | None) -> None:
+def _run_code(case: Case, namespace: Namespace, candidate: Remote | None) -> None:
     before = dict(namespace)
     _execute(case.code, namespace)
     if candidate is not None and "check" in namespace and namespace["check"] is not candidate:

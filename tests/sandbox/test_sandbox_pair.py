@@ -25,7 +25,7 @@ _EXPECTED = "EXPECTED_CANARY_91"
         ("for i in range(9): assert add(i, i) == 2 * i, i", CaseStatus.PASSED),
         ("assert sorted(map(add, [3, 1], [0, 0])) == [1, 3]", CaseStatus.PASSED),
         ("assert total(add(i, i) for i in range(3)) == 6", CaseStatus.PASSED),
-        ("assert S().m(4) == -4", CaseStatus.UNTRANSFERABLE),
+        ("assert S().m(4) == -4", CaseStatus.PASSED),
         ("assert S.m(4) == -4", CaseStatus.PASSED),
         ("assert LIMIT == 10", CaseStatus.PASSED),
         ("assert nothing(1)", CaseStatus.ERROR),
@@ -34,7 +34,7 @@ _EXPECTED = "EXPECTED_CANARY_91"
         ("from solution import add as plus\nassert plus(1, 1) == 2", CaseStatus.PASSED),
         ("from solution import *\nassert add(1, 1) == 2", CaseStatus.PASSED),
         ("import solution\nassert solution.LIMIT == 10", CaseStatus.PASSED),
-        ("add(print, 1)", CaseStatus.UNTRANSFERABLE),
+        ("add(object(), 1)", CaseStatus.UNTRANSFERABLE),
         ("try: add(object(), 1)\nexcept Exception: pass", CaseStatus.UNTRANSFERABLE),
         ("syntax error", CaseStatus.ERROR),
         ("import sys; sys.exit(0)", CaseStatus.ERROR),
@@ -237,15 +237,12 @@ def g(x): pass
         ("def f():\n  x = []\n  for _ in range(199): x = [x]\n  return x\ndef g(x): pass", "g([[f()]])"),
         ("def f(x):\n  y = []\n  for _ in range(199): y = [y]\n  x[:] = y\ndef g(x): pass", "a = []\nf(a)\ng([[a]])"),
         ("def f(): return [0] * 999998\ndef g(x): pass", "g([f(), 1, 2])"),
-        ("import re\ndef f(): return re.match('a', 'a')\ndef g(x): pass", "g(f())"),
-        ("f = print\ndef g(x): pass", "g(f)"),
         ("class f(Exception): pass\ndef g(x): pass", "g(f)"),
         ("import math\ndef g(x): pass", "g(math)"),
         ("def f(): raise ValueError\ndef g(x): pass", "try: f()\nexcept Exception as error: g(error)"),
     ],
     ids=[
-        "iterator", "depth", "depth of a changed argument", "parts", "opaque", "function", "exception class", "module",
-        "exception",
+        "iterator", "depth", "depth of a changed argument", "parts", "exception class", "module", "exception",
     ],
 )  # fmt: skip
 def test_what_the_solution_gave_and_cannot_be_sent_on_is_not_the_doing_of_the_test(
@@ -256,7 +253,9 @@ def test_what_the_solution_gave_and_cannot_be_sent_on_is_not_the_doing_of_the_te
     assert result.cause is not Cause.ARGUMENT
 
 
-@pytest.mark.parametrize("argument", ["lambda: 1", "int", "object()", "[1, print]"])
+@pytest.mark.parametrize(
+    "argument", ["object()", "[1, object()]", "type('T', (), {})", "__import__('threading').Lock()"]
+)
 def test_things_only_the_test_can_have_made_are_its_own_doing(run: Runner, argument: str) -> None:
     assert run.tests("def g(x): pass", f"g({argument})")[0].cause is Cause.ARGUMENT
 
