@@ -160,10 +160,16 @@ def test_a_function_named_like_a_builtin_is_the_programs(server_url: str) -> Non
     assert verdict(server_url, source, ["assert sum(10, 15) == 6"]) == "accepted"
 
 
-def test_tests_that_hand_over_functions_run_beside_the_program_and_say_so(server_url: str) -> None:
-    tests = ["assert twice(lambda x: x + 1, 1) == 3", "assert once(4) == 4"]
-    right = "def twice(f, x):\n    return f(f(x))\ndef once(x):\n    return x"
-    good, bad = judge(server_url, [right, right.replace("f(f(x))", "f(x)")], tests)
+def test_functions_of_a_test_are_called_back(server_url: str) -> None:
+    right = "def twice(f, x):\n    return f(f(x))"
+    good, bad = judge(server_url, [right, right.replace("f(f(x))", "f(x)")], ["assert twice(lambda x: x + 1, 1) == 3"])
+    assert (good["reward"], good["flags"], bad["reward"]) == (1.0, [], 0.0)
+
+
+def test_tests_that_hand_over_objects_of_their_own_run_beside_the_program_and_say_so(server_url: str) -> None:
+    tests = ["class P:\n    x = 3\nassert grown(P()) == 4", "assert once(4) == 4"]
+    right = "def grown(p):\n    return p.x + 1\ndef once(x):\n    return x"
+    good, bad = judge(server_url, [right, right.replace("p.x + 1", "p.x")], tests)
     assert (good["reward"], good["flags"]) == (1.0, ["trusted_weak"])
     assert (bad["reward"], bad["components"]["code"]["detail"]["tests"]) == (0.0, ["wrong_answer", "accepted"])
 
@@ -235,7 +241,7 @@ def test_a_long_right_output_is_not_cut_off(server_url: str) -> None:
 
 
 def test_a_result_that_a_test_cannot_look_at_is_flagged(server_url: str) -> None:
-    (result,) = judge(server_url, ["class Stack: pass"], ["assert Stack().size() == 0"])
+    (result,) = judge(server_url, ["import re\ndef find(x): return re.compile(x)"], ["assert find('a') == 0"])
     assert (result["reward"], result["flags"]) == (0.0, ["result_not_plain"])
 
 
