@@ -3,7 +3,8 @@ import json
 import pytest
 
 from reward_server.errors import GroundTruthInvalid
-from reward_server.ground_truth.code import AssertTest, CallTest, CheckTest, StdinTest, parse_code_tests
+from reward_server.ground_truth.code import parse_code_tests
+from reward_server.wire_code import AssertTest, CallTest, CheckTest, StdinTest
 
 
 def test_our_own_shape_and_a_bare_list() -> None:

@@ -2,7 +2,8 @@ import time
 
 import pytest
 
-from reward_server.checks.code_source import complete, extract_source
+from reward_server.code.blocks import extract_source
+from reward_server.code.python_source import complete
 
 FENCED = "Here it is:\n```python\nx = 1\n```\nDone."
 

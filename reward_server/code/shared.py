@@ -10,8 +10,8 @@ import json
 import secrets
 from collections.abc import Sequence
 
-from reward_server.checks.code_verdict import Outcome, TestVerdict, bad_end
-from reward_server.ground_truth.code import AssertTest, CheckTest
+from reward_server.code.outcome import Outcome, bad_end
+from reward_server.wire_code import AssertTest, CheckTest, CodeVerdict, PytestTest, UnittestTest
 from sandbox.types import ExecutionResult, Program
 
 _HARNESS = """
@@ -33,21 +33,23 @@ for code, entry, token in cases:
 """
 
 
-def shared_program(source: str, setup: str, tests: Sequence[AssertTest | CheckTest]) -> tuple[Program, tuple[str, ...]]:
-    """The program that runs source and tests together, and the token that each passed test prints."""
-    tokens = tuple(secrets.token_hex(16) for _ in tests)
+def new_tokens(count: int) -> tuple[str, ...]:
+    return tuple(secrets.token_hex(16) for _ in range(count))
+
+
+def shared_program(
+    source: str, setup: str, tests: Sequence[AssertTest | CheckTest | UnittestTest | PytestTest], tokens: Sequence[str]
+) -> Program:
+    """The program that runs source and tests together, and prints the token of each test that passed."""
     entries = [test.entry if isinstance(test, CheckTest) else "" for test in tests]
     cases = [(test.code, entry, token) for test, entry, token in zip(tests, entries, tokens, strict=True)]
-    return Program(_HARNESS.format(payload=json.dumps([source, setup, cases]))), tokens
+    return Program(_HARNESS.format(payload=json.dumps([source, setup, cases])))
 
 
 def shared_outcomes(result: ExecutionResult, tokens: Sequence[str]) -> list[Outcome]:
-    """One outcome a test, all of them weak."""
-    lines = set(result.stdout.decode("utf-8", "replace").split("\n"))
-    missed = bad_end(result) or Outcome(TestVerdict.WRONG_ANSWER)
-    return [
-        Outcome(TestVerdict.ACCEPTED, weak=True)
-        if token in lines
-        else Outcome(missed.verdict, missed.message, weak=True)
-        for token in tokens
-    ]
+    """One outcome a test, all of them weak. What the process wrote stays out: the tests are in it."""
+    lines = set(result.stdout.split(b"\n"))
+    ended = bad_end(result)
+    missed = Outcome(ended.verdict, ended.message, weak=True) if ended else Outcome(CodeVerdict.WRONG_ANSWER, weak=True)
+    passed = Outcome(CodeVerdict.ACCEPTED, weak=True)
+    return [passed if token.encode() in lines else missed for token in tokens]

@@ -1,6 +1,8 @@
 import pytest
 
-from reward_server.checks.code_compare import same_output, same_value
+from reward_server.code.compare import same_output
+from reward_server.code.values import same_value
+from reward_server.wire_code import Compare
 
 
 @pytest.mark.parametrize(
@@ -19,7 +21,7 @@ from reward_server.checks.code_compare import same_output, same_value
     ],
 )
 def test_output_is_compared_line_by_line(expected: str, actual: bytes, same: bool) -> None:
-    assert same_output(expected, actual) is same
+    assert same_output(expected.encode(), actual, Compare()) is same
 
 
 @pytest.mark.parametrize(
