@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from sandbox import plain
@@ -22,6 +23,7 @@ class CaseStatus(StrEnum):
     FAILED = "failed"  # an assertion
     ERROR = "error"  # any other exception, or the solution's process was gone
     UNTRANSFERABLE = "untransferable"  # something that is not plain had to cross; see Cause
+    UNSUPPORTED = "unsupported"  # the test code uses something of pytest that is not here: it judges nobody
     NOT_RUN = "not_run"  # the tester ended before
 
 
@@ -44,7 +46,7 @@ class Case:
     `entry` is the function under test: where the code defines `check`, `check(entry)` is called (HumanEval). Its forms
     are `f`, `Class.method` and `Class().method`; the last two make a fresh instance for each call. It also has to be
     given where a function has the name of a builtin, which is not asked of the solution otherwise.
-    `collect`: run the unittest classes and `test_*` functions that the code defines.
+    `collect`: run the unittest classes, and the functions and classes for pytest, that the code defines.
     """
 
     code: str
@@ -62,6 +64,11 @@ class CaseResult:
 
 
 MESSAGE_CHARACTERS = 200
+
+
+def pytest_for_one_process() -> dict[str, bytes]:
+    """`Program.files` for a program that runs test files in its own process: `pytest`, with `run_collected`."""
+    return {"pytest.py": (Path(__file__).parent / "drivers" / "minipytest.py").read_bytes()}
 
 
 def make_tester(cases: Sequence[Case], prelude: str = "") -> Program:

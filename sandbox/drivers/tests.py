@@ -8,21 +8,26 @@ from __future__ import annotations
 
 import builtins
 import json
+import re
 import sys
 import types
-import unittest
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final, NoReturn
 
 from sandbox import frames
-from sandbox.drivers import stage
+from sandbox.drivers import minipytest, stage
 from sandbox.drivers.partner import Partner, Untransferable
 from sandbox.drivers.remote import Remote
 from sandbox.suite import MESSAGE_CHARACTERS, Case, CaseResult, CaseStatus, Cause
 
 _REPORT_FD: Final = 5
+# What test code writes when it replaces or watches something inside the process of the solution.
+_NEEDS_ONE_PROCESS: Final = re.compile(
+    r"\b(?:mock|patch|redirect_std(?:out|err)|getsource|capfd|caplog)\b|\bsys\.(?:stdout|stdin|stderr)\s*=[^=]"
+    r"|\b(?:builtins|solution)\.\w+\s*=[^=]"
+)
 _FILE: Final = "tests.py"
 
 
@@ -60,6 +65,8 @@ def run(source: str) -> NoReturn:
     suite = json.loads(source)
     partner = Partner()
     namespace = Namespace(partner)
+    minipytest.ONE_PROCESS = False
+    sys.modules["pytest"] = minipytest
     sys.modules["solution"] = SolutionModule(partner, namespace)
     broken = _attempt(partner, lambda: _execute(suite["prelude"], namespace))
     for number, case in enumerate(suite["cases"]):
@@ -89,6 +96,10 @@ def _attempt(partner: Partner, action: Any) -> CaseResult:
         action()
     except AssertionError as error:
         result = CaseResult(CaseStatus.FAILED, "AssertionError", _text(error))
+    except minipytest.NeedsOneProcess as error:
+        return CaseResult(CaseStatus.UNTRANSFERABLE, "NeedsOneProcess", _text(error), Cause.ARGUMENT)
+    except minipytest.Unsupported as error:
+        return CaseResult(CaseStatus.UNSUPPORTED, "Unsupported", _text(error))
     except BaseException as error:
         result = CaseResult(CaseStatus.ERROR, type(error).__name__, _text(error))
     if partner.untransferable is not None:
@@ -143,18 +154,11 @@ def _bound(namespace: Namespace, entry: str, candidate: Remote) -> Iterator[None
 
 def _run_code(case: Case, namespace: Namespace, candidate: Remote | None) -> None:
     before = dict(namespace)
+    if case.collect and _NEEDS_ONE_PROCESS.search(case.code):
+        raise minipytest.NeedsOneProcess("the test looks into the process of the solution")
     _execute(case.code, namespace)
     if candidate is not None and "check" in namespace and namespace["check"] is not candidate:
         namespace["check"](candidate)
     if case.collect:
-        _run_collected([value for name, value in namespace.items() if before.get(name) is not value])
-
-
-def _run_collected(defined: list[Any]) -> None:
-    """Run the unittest classes and test functions among what a case has defined. The first failure raises."""
-    for value in defined:
-        if isinstance(value, type) and issubclass(value, unittest.TestCase):
-            for test in unittest.defaultTestLoader.loadTestsFromTestCase(value):
-                test.debug()
-        elif isinstance(value, types.FunctionType) and value.__name__.startswith("test"):
-            value()
+        defined = {name: value for name, value in namespace.items() if before.get(name) is not value}
+        minipytest.run_collected(defined)
