@@ -34,6 +34,9 @@ class SlotSettings:
         uids = values.pop("uids")
         return cls(uids=None if uids is None else (uids[0], uids[1]), **values)
 
+    def uid(self, side: int) -> int | None:
+        return self.uids[side] if self.uids else None
+
 
 @dataclass(frozen=True)
 class Ground:
@@ -59,9 +62,6 @@ class Ground:
         tasks = 0 if settings.uids else _tasks_of(os.getuid())
         python_rules = tuple(landlock.open_rules(python, landlock.READ))
         return cls(settings, landlock.abi_version(), tuple(rules), python_rules, own_filter, tasks)
-
-    def uid(self, side: int) -> int | None:
-        return self.settings.uids[side] if self.settings.uids else None
 
     def process_limit(self, limits: Limits, runtime_tasks: int = 0) -> int:
         """RLIMIT_NPROC: exact where the side has a uid of its own, otherwise only an outer wall. It counts threads.

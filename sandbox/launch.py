@@ -13,6 +13,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final, NoReturn
 
 from sandbox import frames
@@ -28,27 +29,30 @@ _MESSAGE_BYTES: Final = 500
 _COPY_BYTES: Final = 16 << 20
 
 
-def become_program(
-    ground: Ground,
-    side: int,
-    mode: Mode,
-    limits: Limits,
-    folder: str,
-    ends: Sequence[int],
-    setup_fd: int,
-    command: Command | None = None,
-) -> NoReturn:
-    """Turn this forked child into the program. `ends` become descriptors 0, 1, 2 ...; the setup socket follows them.
+@dataclass(frozen=True)
+class Order:
+    """What a zygote is told of a program before it forks it: where it will live, not what it is."""
+
+    side: int  # 0, or 1 for a tester
+    mode: Mode
+    limits: Limits
+    folder: str
+    command: Command | None = None
+
+
+def become_program(ground: Ground, order: Order, ends: Sequence[int]) -> NoReturn:
+    """Turn this forked child into the program. `ends` become its descriptors 0, 1, 2 ...; the last is its setup socket.
 
     The supervisor sends the program over the setup socket and gets READY, and then the end of the stream: the program
     runs. Anything else is the text of what went wrong, our fault.
     """
-    setup = len(ends)
+    setup = len(ends) - 1
+    command = order.command
     try:
         supervisor = os.getppid()
         memory = [_copied(command.copied)] if command is not None and command.copied else []
-        _place_descriptors([*ends, setup_fd, *memory], inherited=3 if command is None else setup)
-        _enter(ground, side, limits, folder, supervisor, keep=setup + 1 + len(memory), command=command)
+        _place_descriptors([*ends, *memory], inherited=3 if command is None else setup)
+        _enter(ground, order, supervisor, keep=setup + 1 + len(memory))
         header, (source, *files) = frames.read(setup)
         _write_files(dict(zip(header["names"], files, strict=True)))
         os.write(setup, READY + b"%d" % resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
@@ -60,7 +64,7 @@ def become_program(
         with suppress(OSError):
             os.write(setup, f"{type(error).__name__}: {error}".encode(errors="replace")[:_MESSAGE_BYTES])
         os._exit(_FAILED_EXIT_CODE)
-    DRIVERS[mode](source.decode("utf-8", "surrogatepass"))
+    DRIVERS[order.mode](source.decode("utf-8", "surrogatepass"))
 
 
 def _place_descriptors(wanted: Sequence[int], inherited: int) -> None:
@@ -90,16 +94,15 @@ def _execute(command: Command, arguments: Sequence[str], source: bytes, memory: 
     os.execve(file, [*command.argv, *arguments], {**os.environ, **command.environment})  # noqa: S606
 
 
-def _enter(
-    ground: Ground, side: int, limits: Limits, folder: str, supervisor: int, keep: int, command: Command | None
-) -> None:
+def _enter(ground: Ground, order: Order, supervisor: int, keep: int) -> None:
+    folder, limits, command = order.folder, order.limits, order.command
     os.setsid()
     with suppress(OSError), open("/proc/self/oom_score_adj", "wb", buffering=0) as file:
         file.write(b"1000")  # if the machine runs out of memory, this goes before the server does
     os.chdir(folder)
     os.umask(0o077)
     os.environ.update(HOME=folder, TMPDIR=folder, PWD=folder)
-    uid = ground.uid(side)
+    uid = ground.settings.uid(order.side)
     if uid is not None:
         identity.become(uid)
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)

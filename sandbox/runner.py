@@ -1,17 +1,17 @@
 """Running programs: the pool of slots, and the way of a run from its values to its result.
 
-Processes. The server starts one zygote for each slot (slot.py, zygote.py) and never forks itself. For a run it sends
-the zygote one end of a new socket. The zygote forks a supervisor (supervisor.py), which forks the program, or the
-solution and its tester (launch.py), and only then reads them from the socket.
+Processes. The server never forks itself. For each slot it starts a keeper (keeper.py), which forks the supervisor
+(supervisor.py), which forks the zygote (zygote.py). For a run the server sends the supervisor one end of a new socket
+with the request in it. The supervisor has the zygote fork the program, or the solution and its tester (launch.py), as
+children of the supervisor, and only then hands them their source. The zygote sees nothing of any program.
 
-Waiting. The calling thread waits on the socket. The zygote waits for the supervisor. The supervisor waits for pipes,
-for the ends of processes (pidfd) and for its next look at the trees (watch.py). Nothing waits on SIGCHLD or on the end
-of a stream alone.
+Waiting. The calling thread waits on the socket. The supervisor waits for pipes, for the ends of processes (pidfd) and
+for its next look at the trees (watch.py). Nothing waits on SIGCHLD or on the end of a stream alone.
 
 Ends. A run ends when its program ends, when a limit breaks, or when the caller cancels or dies: that closes the
 socket. Then the supervisor kills its whole tree, collects it to the last process, removes the folders, and only then
-answers. If a supervisor dies, the zygote cleans up after it; if a zygote dies, its supervisor ends the run; both times
-the caller gets a SandboxCrashedError and the slot a new zygote. A verdict never comes from a fault of ours.
+answers. If a supervisor dies, the keeper cleans up after it; if a keeper dies, its supervisor ends the run; both times
+the caller gets a SandboxCrashedError and the slot new processes. A verdict never comes from a fault of ours.
 
 Not defended. The kernel is shared: who breaks it, breaks out. Memory is measured every few milliseconds, so a tree can
 exceed its limit for as long. Programs can see that files outside exist (stat), and what time it is, and can time their

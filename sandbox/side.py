@@ -9,13 +9,13 @@ import socket
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from sandbox import folder, frames, launch, tree
 from sandbox.command import Command
-from sandbox.ground import Ground
 from sandbox.pipes import Drain, Feed
 from sandbox.types import Limits, Mode, RunStatus
+from sandbox.zygote import Zygote
 
 _SETUP_SECONDS: Final = 10.0
 _OUTPUTS: Final = ("stdout", "stderr", "channel")
@@ -55,8 +55,8 @@ class Side:
     inherited_memory_bytes: int = 0  # the peak of the process before it executed its command: not the program's doing
     files: dict[str, bytes] = field(default_factory=dict)  # what it left in Command.outputs
 
-    def fork(self, ground: Ground, channel: tuple[int, int] | None) -> None:
-        """Start the process. `channel`: the pipe ends to its partner, None for pipes to us."""
+    def start(self, zygote: Zygote, channel: tuple[int, int] | None) -> None:
+        """Have the process forked. `channel`: the pipe ends to its partner, None for pipes to us. Raises SetupFault."""
         compiles = self.command is not None and self.command.outputs is not None
         stdin = _nothing_to_read() if compiles else self._input("stdin")
         theirs = [stdin, self._output("stdout"), self._output("stderr")]
@@ -68,16 +68,15 @@ class Side:
             theirs.append(self._output("channel"))
         ours, setup = socket.socketpair()
         self.setup_fd = ours.detach()
-        self.pid = tree.fork()
-        if self.pid == 0:
-            self._become(ground, theirs, setup.fileno())
+        theirs.append(setup.detach())
+        try:
+            order = launch.Order(self.index, self.mode, self.limits, self.folder, self.command)
+            self.pid = zygote.spawn(order, theirs)
+        except OSError as error:
+            raise SetupFault(str(error)) from error
         self.pidfd = os.pidfd_open(self.pid)
-        setup.close()
         for fd in theirs:
             os.close(fd)
-
-    def _become(self, ground: Ground, theirs: list[int], setup_fd: int) -> NoReturn:
-        launch.become_program(ground, self.index, self.mode, self.limits, self.folder, theirs, setup_fd, self.command)
 
     def _input(self, name: str) -> int:
         theirs, ours = os.pipe()

@@ -1,4 +1,4 @@
-"""The server's side of one slot: starts its zygote, replaces it when it dies, and exchanges runs with it."""
+"""The server's side of one slot: starts its processes, replaces them when one dies, and exchanges runs with them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ENVIRONMENT: Final = {  # all that a program finds in its environment, besides i
     "PWD": "/",
 }
 _BOOT: Final = (
-    "import sys; sys.path.insert(0, sys.argv.pop(2)); from sandbox.zygote import main; sys.path.pop(0); main()"
+    "import sys; sys.path.insert(0, sys.argv.pop(2)); from sandbox.keeper import main; sys.path.pop(0); main()"
 )
 _CANCEL_LOOK_SECONDS: Final = 0.05
 _STOP_SECONDS: Final = 5.0
@@ -51,13 +51,13 @@ class Slot:
             partner_grace_seconds=config.partner_grace_seconds,
             cleanup_seconds=config.cleanup_seconds,
         )
-        self._zygote: subprocess.Popen[bytes] | None = None
+        self._keeper: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._closed = threading.Event()
         self.facts: dict[str, Any] = {}
 
     def start(self) -> None:
-        """Start the zygote without waiting for it: `ready` does."""
+        """Start the keeper without waiting for it: `ready` does."""
         os.makedirs(self._settings.work_root, exist_ok=True)
         for path in (os.path.dirname(self._settings.work_root), self._settings.work_root):
             os.chmod(path, 0o711)  # noqa: S103 - programs pass through it on the way to their folders
@@ -65,7 +65,7 @@ class Slot:
         settings = json.dumps(asdict(self._settings))
         ours, theirs = socket.socketpair()
         with theirs:
-            self._zygote = subprocess.Popen(  # noqa: S603
+            self._keeper = subprocess.Popen(  # noqa: S603
                 [self._python, "-I", "-S", "-B", "-c", _BOOT, settings, package_folder],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
@@ -77,20 +77,20 @@ class Slot:
         self._control = ours
 
     def ready(self) -> None:
-        """Wait until the zygote can take runs, starting it first where there is none. Raises SandboxCrashedError."""
+        """Wait until the keeper can take runs, starting it first where there is none. Raises SandboxCrashedError."""
         if self._closed.is_set():
             raise SandboxClosedError("the sandbox is closed")
-        if self._zygote is not None and self._zygote.poll() is not None:
+        if self._keeper is not None and self._keeper.poll() is not None:
             self.drop()
-        if self._zygote is None:
+        if self._keeper is None:
             self.start()
             self.facts = {}
         if not self.facts:
             self.facts = self._greeting()
 
     def _greeting(self) -> dict[str, Any]:
-        zygote, control = self._zygote, self._control
-        if zygote is None or control is None:
+        keeper, control = self._keeper, self._control
+        if keeper is None or control is None:
             raise SandboxClosedError("the sandbox was closed while it started")
         said = ""
         try:
@@ -100,10 +100,10 @@ class Slot:
                     return facts
                 said = facts["fault"]
         except (EOFError, OSError):
-            zygote.kill()
-            said = (zygote.stderr.read() if zygote.stderr else b"").decode(errors="replace")[-500:].strip()
+            keeper.kill()
+            said = (keeper.stderr.read() if keeper.stderr else b"").decode(errors="replace")[-500:].strip()
         self.drop()
-        raise SandboxCrashedError(f"the zygote did not start: {said or 'no answer in time'}")
+        raise SandboxCrashedError(f"the slot did not start: {said or 'no answer in time'}")
 
     def exchange(
         self, request: bytes, wall_seconds: float, cancelled: threading.Event | None
@@ -143,7 +143,7 @@ class Slot:
                 raise EOFError("closed, or no answer in time")
 
     def close(self) -> None:
-        """End the zygote and any run in it. May be called from any thread, more than once."""
+        """End the keeper and any run in it. May be called from any thread, more than once."""
         self._closed.set()
         control = self._control
         if control is not None:
@@ -151,22 +151,22 @@ class Slot:
                 control.shutdown(socket.SHUT_RDWR)
 
     def drop(self) -> None:
-        """Forget the zygote. Closing its socket ends it, but it first cleans up after a supervisor that died."""
-        zygote, self._zygote = self._zygote, None
+        """Forget the keeper. Closing its socket ends it, but it first cleans up after a supervisor that died."""
+        keeper, self._keeper = self._keeper, None
         control, self._control = self._control, None
         if control is not None:
             control.close()
-        if zygote is not None:
+        if keeper is not None:
             with suppress(subprocess.TimeoutExpired):
-                zygote.wait(self._config.cleanup_seconds + _STOP_SECONDS)
-            zygote.kill()
-            zygote.wait()
-            if zygote.stderr is not None:
-                zygote.stderr.close()
+                keeper.wait(self._config.cleanup_seconds + _STOP_SECONDS)
+            keeper.kill()
+            keeper.wait()
+            if keeper.stderr is not None:
+                keeper.stderr.close()
 
 
 def _bound_blocking(connection: socket.socket, seconds: float) -> None:
-    """Let reads and writes that get no further fail at last: a zygote may have been stopped by somebody."""
+    """Let reads and writes that get no further fail at last: a keeper may have been stopped by somebody."""
     period = struct.pack("@ll", math.ceil(seconds), 0)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, period)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, period)

@@ -1,34 +1,55 @@
-"""One run from its request to its result: a process of its own, forked by the zygote, that ends with the run.
+"""The supervisor of one slot: takes one run after the other from its request to its result.
 
-It forks the programs before it reads them, so that a program inherits nothing of its partner, and it sends a result
-only when no process and no folder of the run is left.
+It has the programs forked by the zygote, so that a program inherits nothing of its partner or of an earlier run, and it
+sends a result only when no process and no folder of the run is left. They are its own children, and what those leave
+behind becomes so too.
 """
 
 from __future__ import annotations
 
 import os
+import socket
 from contextlib import suppress
 from typing import Any
 
 from sandbox import folder, frames, tree
 from sandbox.command import Command
-from sandbox.ground import Ground
-from sandbox.layers import kernel
+from sandbox.ground import DESCRIPTOR_CEILING, SlotSettings
 from sandbox.side import SetupFault, Side
 from sandbox.types import Limits, Mode
 from sandbox.watch import Watch
+from sandbox.zygote import Zygote
 
 _BLOBS_PER_SIDE = 3  # program, stdin, channel
 
 
-def supervise(ground: Ground, run_fd: int, zygote: int) -> None:
+def serve(settings: SlotSettings, control: socket.socket, zygote: Zygote, keeper: int) -> None:
+    """Serve runs until the server goes away. For each comes, on the control socket, the end of a socket of its own."""
+    first_of_a_run = _fill_gaps_between_descriptors()
+    while True:
+        _, descriptors, _, _ = socket.recv_fds(control, 1, 1)
+        if not descriptors:
+            return
+        _supervise(settings, descriptors[0], zygote, keeper)
+        os.closerange(first_of_a_run, DESCRIPTOR_CEILING)  # however the run ended, nothing of it stays open
+
+
+def _fill_gaps_between_descriptors() -> int:
+    """The lowest descriptor above which none is open."""
+    highest = max(int(name) for name in os.listdir("/proc/self/fd"))
+    while (fd := os.dup(0)) < highest:
+        continue
+    os.close(fd)
+    return fd
+
+
+def _supervise(settings: SlotSettings, run_fd: int, zygote: Zygote, keeper: int) -> None:
     """Serve the request that waits on run_fd. Raises nothing the server has not been told of, if it still listens."""
-    kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
     header = frames.read_header(run_fd)
-    sides = [_new_side(ground, index, wanted) for index, wanted in enumerate(header["sides"])]
-    watch = Watch(ground.settings, run_fd, zygote, sides)
+    sides = [_new_side(settings, index, wanted) for index, wanted in enumerate(header["sides"])]
+    watch = Watch(settings, run_fd, keeper, zygote.pid, sides)
     try:
-        _start(ground, run_fd, header, sides)
+        _start(zygote, run_fd, header, sides)
         watch.until_end()
         fault = None
     except SetupFault as error:
@@ -36,29 +57,29 @@ def supervise(ground: Ground, run_fd: int, zygote: int) -> None:
     watch.reap()
     for side in sides:
         side.stopped = side.wait_status is None
-    if not tree.kill_all(ground.settings.cleanup_seconds, watch.record):
-        fault = "a process of the run could not be killed"
+    if not tree.kill_all(settings.cleanup_seconds, watch.record, spared=zygote.pid):
+        raise TimeoutError("a process of the run could not be killed")
     answer = _fault(sides, fault) if fault else _result(sides)
     if not watch.abandoned:
         with suppress(BrokenPipeError):
             frames.write(run_fd, answer)
 
 
-def _new_side(ground: Ground, index: int, wanted: dict[str, Any]) -> Side:
-    uid = ground.uid(index)
-    path = folder.make(ground.settings.work_root, uid)
+def _new_side(settings: SlotSettings, index: int, wanted: dict[str, Any]) -> Side:
+    uid = settings.uid(index)
+    path = folder.make(settings.work_root, uid)
     command = Command.from_json(wanted["command"])
     return Side(index, Mode(wanted["mode"]), Limits(**wanted["limits"]), path, uid, command)
 
 
-def _start(ground: Ground, run_fd: int, header: dict[str, Any], sides: list[Side]) -> None:
+def _start(zygote: Zygote, run_fd: int, header: dict[str, Any], sides: list[Side]) -> None:
     if len(sides) == 1:
-        sides[0].fork(ground, channel=None)
+        sides[0].start(zygote, channel=None)
     else:
         requests_out, requests_in = os.pipe()
         replies_out, replies_in = os.pipe()
-        sides[0].fork(ground, channel=(requests_out, replies_in))
-        sides[1].fork(ground, channel=(replies_out, requests_in))
+        sides[0].start(zygote, channel=(requests_out, replies_in))
+        sides[1].start(zygote, channel=(replies_out, requests_in))
     blobs = frames.read_blobs(run_fd, header)
     for side in sides:
         first = side.index * _BLOBS_PER_SIDE

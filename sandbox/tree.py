@@ -45,19 +45,21 @@ def fork() -> int:
     return os.fork()
 
 
-def descendants(root: int, at_most: int = 1 << 30) -> list[Usage]:
+def descendants(root: int, at_most: int = 1 << 30, spared: int = 0) -> list[Usage]:
     """The processes below root, parents before their children. Those that start or end meanwhile may be missed.
 
-    Looking costs time that a fork bomb leaves nobody: it ends when more than `at_most` are found.
+    Looking costs time that a fork bomb leaves nobody: it ends when more than `at_most` are found. `spared` and what is
+    below it are left out.
     """
-    return _by_children_files(root, at_most) if _CHILDREN_FILES else _by_full_scan(root)
+    return _by_children_files(root, at_most, spared) if _CHILDREN_FILES else _by_full_scan(root, spared)
 
 
-def _by_children_files(root: int, at_most: int) -> list[Usage]:
+def _by_children_files(root: int, at_most: int, spared: int) -> list[Usage]:
     found: list[Usage] = []
     pending = _children(root, [root])
     while pending and len(found) <= at_most:
-        usage = usage_of(pending.pop())
+        pid = pending.pop()
+        usage = usage_of(pid) if pid != spared else None
         if usage is not None:
             found.append(usage)
             pending += _children(usage.pid, [usage.pid] if usage.threads <= 1 else _threads(usage.pid))
@@ -78,11 +80,11 @@ def _threads(pid: int) -> list[int]:
     return []
 
 
-def _by_full_scan(root: int) -> list[Usage]:
+def _by_full_scan(root: int, spared: int = 0) -> list[Usage]:
     by_parent: dict[int, list[Usage]] = {}
     for name in os.listdir("/proc"):
         usage = usage_of(int(name)) if name.isdecimal() else None
-        if usage is not None:
+        if usage is not None and usage.pid != spared:
             by_parent.setdefault(usage.parent, []).append(usage)
     found = list(by_parent.get(root, ()))
     for usage in found:  # grows while it is read
@@ -134,39 +136,40 @@ def proportional_bytes(pid: int) -> int | None:
 
 
 def reap() -> list[Exit]:
-    """Collect every child that has ended. Does not wait. Raises ChildProcessError when there are no children at all."""
+    """Collect every child that has ended. Does not wait."""
     exits: list[Exit] = []
     while True:
         try:
             pid, status, used = os.wait4(-1, os.WNOHANG)
         except ChildProcessError:
-            if exits:
-                return exits
-            raise
+            return exits
         if pid == 0:
             return exits
         exits.append((pid, status, used.ru_utime + used.ru_stime, used.ru_maxrss << 10))
 
 
-def kill_all(limit_seconds: float, on_exit: Callable[[Exit], None]) -> bool:
-    """End every process below this one; True when none is left. `on_exit` sees each one that was reaped."""
+def kill_all(limit_seconds: float, on_exit: Callable[[Exit], None], spared: int = 0) -> bool:
+    """End every process below this one but `spared`, a child that has none; True when none is left.
+
+    `on_exit` sees each one that was reaped.
+    """
     deadline = time.monotonic() + limit_seconds
     pause_seconds = 0.0
     while time.monotonic() < deadline:
-        stopped = _stop_all(os.getpid())
+        stopped = _stop_all(os.getpid(), spared)
         for pid in stopped:
             _signal(pid, signal.SIGKILL)
+        exits = reap()
+        for one in exits:
+            on_exit(one)
+        if not stopped and not exits:
+            return True
         time.sleep(pause_seconds)
         pause_seconds = min(0.01, pause_seconds + 0.0005)
-        try:
-            for one in reap():
-                on_exit(one)
-        except ChildProcessError:
-            return True
     return False
 
 
-def _stop_all(root: int) -> set[int]:
+def _stop_all(root: int, spared: int) -> set[int]:
     """Stop every process below root, until a look finds no more of them; those that were found.
 
     Each is stopped at once when it is found: among hundreds that fork, who first makes a list never gets to its end.
@@ -177,6 +180,8 @@ def _stop_all(root: int) -> set[int]:
         pending = _child_pids(root)
         while pending:
             pid = pending.pop()
+            if pid == spared:
+                continue
             if pid not in stopped:
                 _signal(pid, signal.SIGSTOP)
                 stopped.add(pid)

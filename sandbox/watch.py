@@ -27,10 +27,11 @@ class Watch:
     The deciding side is the last one: the only program, or the tester. Its partner then has a moment to end as well.
     """
 
-    def __init__(self, settings: SlotSettings, run_fd: int, zygote: int, sides: list[Side]) -> None:
-        self.abandoned = False  # the server has closed its end, or the zygote died: nobody wants the result
+    def __init__(self, settings: SlotSettings, run_fd: int, keeper: int, zygote: int, sides: list[Side]) -> None:
+        self.abandoned = False  # the server has closed its end, or the keeper died: nobody wants the result
         self._settings = settings
         self._run_fd = run_fd
+        self._keeper = keeper
         self._zygote = zygote
         self._sides = sides
         self._side_of: dict[int, Side] = {}  # every process seen so far
@@ -109,21 +110,18 @@ class Watch:
 
     def reap(self) -> None:
         """Note who has ended by now."""
-        try:
-            exits = tree.reap()
-        except ChildProcessError:
-            return
-        for one in exits:
+        for one in tree.reap():
             self.record(one)
             for side in self._sides:
                 if one[0] == side.pid:
                     self._forget(side.pidfd)
 
     def _look(self, now: float) -> None:
-        self.abandoned = self.abandoned or os.getppid() != self._zygote
+        self.abandoned = self.abandoned or os.getppid() != self._keeper
         self.reap()
         groups: dict[int, list[tree.Usage]] = {side.index: [] for side in self._sides}
-        for usage in tree.descendants(os.getpid(), at_most=sum(side.limits.processes for side in self._sides)):
+        at_most = sum(side.limits.processes for side in self._sides)
+        for usage in tree.descendants(os.getpid(), at_most, spared=self._zygote):
             side = self._side_of.setdefault(usage.pid, self._owner(usage.parent))
             groups[side.index].append(usage)
         for side in self._sides:

@@ -1,8 +1,7 @@
-"""The zygote of one slot: a warm interpreter that forks a supervisor for every run and waits for it.
+"""The zygote of one slot: a warm interpreter that forks a process for every program, at the supervisor's order.
 
-It is started by the server with a fixed environment and one socket. On that socket it gets, for each run, the
-descriptor of a socket for this run alone; it hands it to the supervisor unread. So nothing of any program ever enters
-its memory, which every later program inherits. It ends when the server closes the socket.
+What it forks are children of the supervisor, not its own. With an order it gets the descriptors that will be the
+program's, unread: nothing of any program ever enters its memory, which every later program inherits.
 """
 
 from __future__ import annotations
@@ -10,55 +9,79 @@ from __future__ import annotations
 import gc
 import json
 import os
-import resource
-import signal
 import socket
 import sys
-from contextlib import suppress
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final, NoReturn
 
-from sandbox import folder, frames, tree
+from sandbox import tree
+from sandbox.command import Command
 from sandbox.drivers import preload
-from sandbox.ground import DESCRIPTOR_CEILING, SPARE_DESCRIPTORS, Ground, SlotSettings
-from sandbox.layers import kernel
-from sandbox.supervisor import supervise
+from sandbox.ground import Ground, SlotSettings
+from sandbox.launch import Order, become_program
+from sandbox.layers import sibling
+from sandbox.types import Limits, Mode
 
-_SUPERVISOR_FAILED: Final = 98
+_ORDER_BYTES: Final = 1 << 17
+_MOST_DESCRIPTORS: Final = 16
+_ANSWER_BYTES: Final = 1_000
 
 
-def main() -> None:
-    """Serve until the server goes away. argv[1]: SlotSettings as JSON; descriptor 0: the control socket."""
-    control = _arrange_descriptors()
+class Zygote:
+    """The supervisor's end."""
+
+    def __init__(self, pid: int, orders: socket.socket, facts: dict[str, Any]) -> None:
+        self.pid = pid
+        self.facts = facts  # what it found when it started
+        self._orders = orders
+
+    def spawn(self, order: Order, descriptors: Sequence[int]) -> int:
+        """The pid of a new child of ours that becomes the program. Raises OSError; EOFError if the zygote is gone."""
+        fields = [order.side, order.mode, vars(order.limits), order.folder, order.command and vars(order.command)]
+        try:
+            socket.send_fds(self._orders, [json.dumps(fields).encode()], descriptors)
+            answer = self._orders.recv(_ANSWER_BYTES).decode()
+        except ConnectionError as error:
+            raise EOFError("the zygote is gone") from error
+        if not answer:
+            raise EOFError("the zygote is gone")
+        if not answer.isdecimal():
+            raise OSError(answer)
+        return int(answer)
+
+
+def start(settings: SlotSettings, control: socket.socket) -> Zygote:
+    """Fork the zygote and wait until it is ready. `control` stays with the supervisor. Raises RuntimeError."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    pid = tree.fork()
+    if pid == 0:
+        ours.close()
+        control.close()
+        _run(settings, theirs)
+    theirs.close()
+    facts = json.loads(ours.recv(_ORDER_BYTES) or '{"fault": "the zygote ended while it started"}')
+    if "fault" in facts:
+        raise RuntimeError(facts["fault"])
+    return Zygote(pid, ours, facts)
+
+
+def _run(settings: SlotSettings, orders: socket.socket) -> NoReturn:
     try:
-        _reset_signals()
-        kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
-        kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
-        ground = Ground.prepare(SlotSettings.from_json(json.loads(sys.argv[1])))
+        ground = Ground.prepare(settings)
         sys.argv = ["main.py"]
         preload.everything()
+        gc.collect()
+        gc.freeze()
+        orders.send(json.dumps(_facts(ground)).encode())
+        os.dup2(1, 2)  # from here on nobody reads what it says
+        _serve(orders, ground)
     except Exception as error:
-        frames.write(control.fileno(), frames.pack({"fault": f"{type(error).__name__}: {error}"}))
-        return
-    gc.collect()
-    gc.freeze()
-    frames.write(control.fileno(), frames.pack(_facts(ground)))
-    os.dup2(1, 2)  # from here on nobody reads what it says
-    _serve(control, ground)
-    with suppress(OSError):  # a server that was killed cannot remove these; one that lives makes them anew
-        os.rmdir(ground.settings.work_root)
-        os.rmdir(os.path.dirname(ground.settings.work_root))
+        orders.send(json.dumps({"fault": f"{type(error).__name__}: {error}"}).encode())
+        os._exit(1)
+    os._exit(0)
 
 
-def _reset_signals() -> None:
-    """What the server blocks or ignores must not be so for us, who wait for children, nor for programs."""
-    signal.pthread_sigmask(signal.SIG_SETMASK, [])
-    ignored_by_python = (signal.SIGPIPE, signal.SIGXFSZ)
-    for number in signal.valid_signals() - set(ignored_by_python):
-        if signal.getsignal(number) is signal.SIG_IGN:
-            signal.signal(number, signal.SIG_DFL)
-
-
-def _facts(ground: Ground) -> dict[str, object]:
+def _facts(ground: Ground) -> dict[str, Any]:
     return {
         "landlock_abi": ground.landlock_abi,
         "seccomp": ground.filter is not None,
@@ -67,47 +90,21 @@ def _facts(ground: Ground) -> dict[str, object]:
     }
 
 
-def _arrange_descriptors() -> socket.socket:
-    """Move the control socket up and fill everything below SPARE_DESCRIPTORS, see launch.py. Returns the socket."""
-    control = socket.socket(fileno=os.dup(0))
-    null = os.open(os.devnull, os.O_RDWR)
-    while (high := os.dup(control.fileno())) < SPARE_DESCRIPTORS:
-        continue  # each copy fills one of the low descriptors
-    control.detach()
-    for low in (*range(0, 2), *range(3, SPARE_DESCRIPTORS)):
-        if low != null:
-            os.dup2(null, low, inheritable=False)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTOR_CEILING, DESCRIPTOR_CEILING))
-    return socket.socket(fileno=high)
-
-
-def _serve(control: socket.socket, ground: Ground) -> None:
-    zygote = os.getpid()
+def _serve(orders: socket.socket, ground: Ground) -> None:
     while True:
-        _, descriptors, _, _ = socket.recv_fds(control, 1, 1)
-        if not descriptors:
+        message, descriptors, _, _ = socket.recv_fds(orders, _ORDER_BYTES, _MOST_DESCRIPTORS)
+        if not message:
             return
-        supervisor = tree.fork()
-        if supervisor == 0:
-            _supervise(control, ground, descriptors[0], zygote)
-        os.close(descriptors[0])
-        _, status = os.waitpid(supervisor, 0)
-        if status != 0:
-            _clean_after_crash(ground)
-
-
-def _supervise(control: socket.socket, ground: Ground, run_fd: int, zygote: int) -> None:
-    try:
-        os.close(control.fileno())
-        supervise(ground, run_fd, zygote)
-    except BaseException:
-        os._exit(_SUPERVISOR_FAILED)  # the server sees its socket close without an answer
-    os._exit(0)
-
-
-def _clean_after_crash(ground: Ground) -> None:
-    """A supervisor that was killed leaves its run to its subreaper: us."""
-    tree.kill_all(ground.settings.cleanup_seconds, lambda _: None)
-    for name in os.listdir(ground.settings.work_root):
-        with suppress(OSError):
-            folder.remove(os.path.join(ground.settings.work_root, name))
+        side, mode, limits, folder, command = json.loads(message)
+        order = Order(side, Mode(mode), Limits(**limits), folder, Command.from_json(command))
+        try:
+            pid = sibling.fork()
+        except OSError as error:
+            answer = f"fork: {error}"
+        else:
+            if pid == 0:
+                become_program(ground, order, descriptors)
+            answer = str(pid)
+        for fd in descriptors:
+            os.close(fd)
+        orders.send(answer.encode())

@@ -35,14 +35,14 @@ class Runner:
 def left_behind(sandbox: Sandbox) -> list[str]:
     """Processes of programs, and entries of the slots' folders. A fork of a zygote keeps its command line.
 
-    The zygotes themselves do not count, nor their supervisors, which end a moment after they have answered.
+    The three processes of each slot itself do not count.
     """
     root = sandbox._root or ""
-    zygotes = {slot._zygote.pid for slot in sandbox._slots if slot._zygote is not None}
+    own = {pid for slot in sandbox._slots for pid in slot.facts.get("processes", ())}
     left = [str(path) for path in Path(root).glob("slot-*/*")]
     for entry in Path("/proc").iterdir():
         usage = usage_of(int(entry.name)) if entry.name.isdecimal() else None
-        if usage is not None and usage.pid not in zygotes and usage.parent not in zygotes:
+        if usage is not None and usage.pid not in own:
             try:
                 if root.encode() in (entry / "cmdline").read_bytes():
                     left.append(entry.name)

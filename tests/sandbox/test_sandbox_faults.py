@@ -60,28 +60,33 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def test_killed_zygote_is_replaced_and_the_run_is_retryable(own: Sandbox) -> None:
+@pytest.mark.parametrize("which", [0, 1], ids=["keeper", "supervisor"])
+def test_killed_process_of_ours_is_replaced_and_the_run_is_retryable(own: Sandbox, which: int) -> None:
     thread, errors = in_background(lambda: own.run(_SLEEP))
-    zygote = own._slots[0]._zygote
-    assert zygote is not None
-    wait_until(lambda: len(descendants(zygote.pid)) == 3)
-    left = [usage.pid for usage in descendants(zygote.pid)]
-    os.kill(zygote.pid, signal.SIGKILL)
+    processes = own._slots[0].facts["processes"]
+    wait_until(lambda: len(descendants(processes[0])) == 4)  # supervisor, zygote, two of the program
+    left = [usage.pid for usage in descendants(processes[0])]
+    os.kill(processes[which], signal.SIGKILL)
     thread.join(10)
     assert isinstance(errors[0], SandboxCrashedError)
     assert errors[0].retryable
     assert own.run(Program("print(1)")).stdout == b"1\n"
     wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in left))
+    assert left_behind(own) == []
 
 
-def test_killed_supervisor_leaves_nothing_and_the_run_is_retryable(own: Sandbox) -> None:
-    thread, errors = in_background(lambda: own.run(_SLEEP))
-    zygote = own._slots[0]._zygote
-    assert zygote is not None
-    wait_until(lambda: len(descendants(zygote.pid)) == 3)
-    os.kill(descendants(zygote.pid)[0].pid, signal.SIGKILL)
+def test_killed_zygote_ends_no_run_and_is_replaced(own: Sandbox) -> None:
+    results: list[object] = []
+    thread, errors = in_background(
+        lambda: results.append(own.run(Program("import time; time.sleep(.5); print(2)")).stdout)
+    )
+    processes = own._slots[0].facts["processes"]
+    wait_until(lambda: len(descendants(processes[0])) == 3)
+    os.kill(processes[2], signal.SIGKILL)
     thread.join(10)
-    assert isinstance(errors[0], SandboxCrashedError)
+    assert (results, errors) == ([b"2\n"], [])
+    with pytest.raises(SandboxCrashedError):
+        own.run(Program("print(1)"))
     assert own.run(Program("print(1)")).stdout == b"1\n"
     assert left_behind(own) == []
 
@@ -160,7 +165,7 @@ def test_killed_server_leaves_neither_processes_nor_folders() -> None:
     )
     assert server.stdout is not None
     root = server.stdout.readline().decode().strip()
-    wait_until(lambda: len(with_command_line(root)) == 5)  # two zygotes, a supervisor, two of the program
+    wait_until(lambda: len(with_command_line(root)) == 8)  # two slots of three, and two of the program
     server.kill()
     server.wait()
     server.stdout.close()

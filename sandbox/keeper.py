@@ -1,0 +1,100 @@
+"""The keeper of one slot: the process that the server starts. It forks the supervisor and cleans up after it.
+
+It does nothing else, so that whatever happens to the supervisor there is a parent left for what its run has started.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import resource
+import signal
+import socket
+import sys
+from contextlib import suppress
+from typing import Final, NoReturn
+
+from sandbox import folder, frames, tree, zygote
+from sandbox.ground import DESCRIPTOR_CEILING, SPARE_DESCRIPTORS, SlotSettings
+from sandbox.layers import kernel
+from sandbox.supervisor import serve
+
+_SUPERVISOR_FAILED: Final = 98
+
+
+def main() -> None:
+    """Keep the slot until the server goes away. argv[1]: SlotSettings as JSON; descriptor 0: the control socket."""
+    control = _arrange_descriptors()
+    try:
+        _reset_signals()
+        kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+        kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
+        settings = SlotSettings.from_json(json.loads(sys.argv[1]))
+        gc.freeze()
+        supervisor = tree.fork()
+    except Exception as error:
+        _report_fault(control, error)
+        return
+    if supervisor == 0:
+        _supervise(control, settings)
+    control.close()
+    os.dup2(1, 2)  # nobody reads what this process says
+    os.waitpid(supervisor, 0)
+    _clean_up(settings)
+
+
+def _arrange_descriptors() -> socket.socket:
+    """Move the control socket up and fill everything below SPARE_DESCRIPTORS, see launch.py. Returns the socket."""
+    control = socket.socket(fileno=os.dup(0))
+    null = os.open(os.devnull, os.O_RDWR)
+    while (high := os.dup(control.fileno())) < SPARE_DESCRIPTORS:
+        continue  # each copy fills one of the low descriptors
+    control.detach()
+    for low in (*range(0, 2), *range(3, SPARE_DESCRIPTORS)):
+        if low != null:
+            os.dup2(null, low, inheritable=False)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTOR_CEILING, DESCRIPTOR_CEILING))
+    return socket.socket(fileno=high)
+
+
+def _reset_signals() -> None:
+    """What the server blocks or ignores must not be so for us, who wait for children, nor for programs."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    ignored_by_python = (signal.SIGPIPE, signal.SIGXFSZ)
+    for number in signal.valid_signals() - set(ignored_by_python):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _supervise(control: socket.socket, settings: SlotSettings) -> NoReturn:
+    keeper = os.getppid()
+    try:
+        kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
+        own_zygote = zygote.start(settings, control)
+        facts = {**own_zygote.facts, "processes": [keeper, os.getpid(), own_zygote.pid]}
+        frames.write(control.fileno(), frames.pack(facts))
+    except Exception as error:
+        _report_fault(control, error)
+        os._exit(_SUPERVISOR_FAILED)
+    try:
+        os.dup2(1, 2)  # from here on nobody reads what it says
+        serve(settings, control, own_zygote, keeper)
+    except BaseException:
+        os._exit(_SUPERVISOR_FAILED)  # the server sees its socket close without an answer
+    os._exit(0)
+
+
+def _report_fault(control: socket.socket, error: Exception) -> None:
+    frames.write(control.fileno(), frames.pack({"fault": f"{type(error).__name__}: {error}"}))
+
+
+def _clean_up(settings: SlotSettings) -> None:
+    """End what is left, after a supervisor that was killed, and remove the folders: a killed server cannot do it."""
+    tree.kill_all(settings.cleanup_seconds, lambda _: None)
+    with suppress(OSError):
+        for name in os.listdir(settings.work_root):
+            with suppress(OSError):
+                folder.remove(os.path.join(settings.work_root, name))
+        os.rmdir(settings.work_root)
+        os.rmdir(os.path.dirname(settings.work_root))
