@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from reward_server.code.outcome import Outcome, bad_end, shown, usage
 from reward_server.code.part import Part, Reading
 from reward_server.code.python_source import closed, defines
-from reward_server.code.shared import new_tokens, shared_outcomes, shared_program
+from reward_server.code.shared import Tokens, new_tokens, shared_outcomes, shared_program
 from reward_server.code.submission import Submission
 from reward_server.errors import GroundTruthInvalid
-from reward_server.ground_truth.test_syntax import builtin_under_test
+from reward_server.ground_truth.test_syntax import builtin_under_test, foreign_imports
 from reward_server.programs import Run, RunResult
 from reward_server.wire_code import AssertTest, CheckTest, CodeVerdict, PytestTest, UnittestTest
 from sandbox.errors import PlainError
@@ -38,19 +38,29 @@ class TesterPart:
         own_name = builtin_under_test([test.code for _, test in self.tests if isinstance(test, AssertTest)])
         entry = own_name if own_name and defines(submission.source, own_name) else None
         cases = [_case(test, entry) for _, test in self.tests]
+        needed = self._needed(submission)
+        if needed:
+            cases.insert(0, Case("import " + ", ".join(needed)))
         return make_tester(cases, closed(problem.prefix) + problem.setup)
+
+    def _needed(self, submission: Submission) -> list[str]:
+        """Packages that the tests import. Where they are missing here, every program would fail."""
+        codes = [submission.problem.prefix and closed(submission.problem.prefix), submission.problem.setup]
+        return foreign_imports([*codes, *(test.code for _, test in self.tests)])
 
     def read(self, result: RunResult, submission: Submission) -> Reading:
         if result.tester is None:
             raise ValueError("tests of code need the result of their tester")
         try:
-            report = read_report(result.tester.channel, len(self.tests))
+            report = self._report(result.tester.channel, self._needed(submission))
         except PlainError as error:
             raise GroundTruthInvalid(f"the test code broke its own report: {error}") from error
         outcomes: dict[int, Outcome] = {}
         left: list[tuple[int, CodeTest]] = []
         used = usage(result.program)
         for (place, test), case in zip(self.tests, report, strict=True):
+            if case.status is CaseStatus.UNSUPPORTED:
+                raise GroundTruthInvalid(f"test {place} uses something of pytest that is not supported here")
             if case.status is CaseStatus.UNTRANSFERABLE and case.cause is Cause.ARGUMENT:
                 left.append((place, test))  # the test's own doing; a program could bring about the other causes
             else:
@@ -58,13 +68,25 @@ class TesterPart:
         parts: tuple[Part, ...] = (SharedPart(tuple(left), new_tokens(len(left))),) if left else ()
         return Reading(outcomes, parts)
 
+    def _report(self, channel: bytes, needed: list[str]) -> tuple[CaseResult, ...]:
+        if not needed:
+            return read_report(channel, len(self.tests))
+        probe, *report = read_report(channel, 1 + len(self.tests))
+        if probe.error in ("ModuleNotFoundError", "ImportError") and any(
+            f"'{name}'" in probe.message for name in needed
+        ):
+            raise GroundTruthInvalid(
+                f"the tests import {', '.join(needed)}, and not all of it is installed for programs"
+            )
+        return tuple(report)
+
 
 @dataclass(frozen=True)
 class SharedPart:
     """The weak way: see shared.py. The tokens say which tests ran to their end."""
 
     tests: Placed
-    tokens: tuple[str, ...]
+    tokens: Tokens
 
     def run(self, submission: Submission) -> Run:
         tests = [test for _, test in self.tests]
@@ -87,7 +109,7 @@ def _case(test: CodeTest, entry: str | None) -> Case:
 
 def _outcome(case: CaseResult, result: RunResult) -> Outcome:
     if case.status is CaseStatus.PASSED:
-        return Outcome(CodeVerdict.ACCEPTED)
+        return Outcome(CodeVerdict.ACCEPTED, weak=case.weak)
     if case.status is CaseStatus.FAILED:
         return Outcome(CodeVerdict.WRONG_ANSWER)
     if case.status is CaseStatus.UNTRANSFERABLE:

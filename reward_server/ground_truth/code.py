@@ -13,7 +13,7 @@ from pydantic import Field, JsonValue, ValidationError
 from reward_server.errors import GroundTruthInvalid
 from reward_server.ground_truth.code_rows import tests_of
 from reward_server.ground_truth.languages import canonical
-from reward_server.ground_truth.test_syntax import require_check, require_python, require_test
+from reward_server.ground_truth.test_syntax import require_check, require_python, require_test, require_test_file
 from reward_server.wire import Wire
 from reward_server.wire_code import (
     MAX_SUBTASKS,
@@ -77,8 +77,10 @@ def require_judgeable(problem: CodeTests) -> None:
         match test:
             case CheckTest():
                 require_check(test.code, what)
-            case AssertTest() | UnittestTest() | PytestTest():
+            case AssertTest():
                 require_test(test.code, what)
+            case UnittestTest() | PytestTest():
+                require_test_file(test.code, what)
             case CallTest():
                 _require_call(test, what)
             case StdinTest() if test.checker is not None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import builtins
+import sys
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 
 from reward_server.errors import GroundTruthInvalid
 
@@ -31,11 +33,37 @@ def require_test(code: str, what: str) -> None:
     """Raises GroundTruthInvalid where the code runs nothing and defines no test: it would accept every program."""
     tree = require_python(code, what)
     runs = any(not isinstance(node, DEFINITIONS) for node in tree.body)
-    tests = any(name.startswith("test") for name in _defined(tree)) or any(
-        isinstance(n, ast.ClassDef) for n in tree.body
-    )
-    if not runs and not tests:
+    if not runs and not _defines_tests(tree):
         raise GroundTruthInvalid(f"{what} tests nothing: it holds neither a statement to run nor a test function")
+
+
+def require_test_file(code: str, what: str) -> None:
+    """Raises GroundTruthInvalid where a file for unittest or pytest defines no test: it would accept every program."""
+    if not _defines_tests(require_python(code, what)):
+        raise GroundTruthInvalid(f"{what} tests nothing: it defines no function or method test…")
+
+
+def _defines_tests(tree: ast.Module) -> bool:
+    return any(
+        isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith(("test", "runTest"))
+        for node in ast.walk(tree)
+    )
+
+
+def foreign_imports(codes: Sequence[str]) -> list[str]:
+    """Modules beside the standard library and the program that these codes import, sorted. No Python: none."""
+    names: set[str] = set()
+    for code in codes:
+        with suppress(GroundTruthInvalid):
+            names.update(_imported(require_python(code, "code")))
+    return sorted(names - sys.stdlib_module_names - {"solution", "pytest", ""})
+
+
+def _imported(tree: ast.Module) -> set[str]:
+    """Those that its own statements import: a function may guard its imports."""
+    roots = {alias.name.partition(".")[0] for node in tree.body if isinstance(node, ast.Import) for alias in node.names}
+    froms = (node.module or "" for node in tree.body if isinstance(node, ast.ImportFrom) and not node.level)
+    return roots | {module.partition(".")[0] for module in froms}
 
 
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom, ast.Pass)

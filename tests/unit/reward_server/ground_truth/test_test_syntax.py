@@ -29,7 +29,7 @@ def test_the_tests_of_a_problem_must_agree_on_such_a_function() -> None:
 
 def test_code_that_tests_nothing_is_no_ground_truth() -> None:
     require_test("def test_add():\n    assert add(1, 2) == 3", "test 0")
-    require_test("import unittest\nclass T(unittest.TestCase): ...", "test 0")
+    require_test("import unittest\nclass T(unittest.TestCase):\n    def test_a(self): ...", "test 0")
     require_test("x = add(1, 2)", "test 0")
     with pytest.raises(GroundTruthInvalid, match="tests nothing"):
         require_test("import math\ndef helper(): ...", "test 0")
