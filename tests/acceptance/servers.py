@@ -1,0 +1,70 @@
+"""Real reward servers at each level of isolation: as root, as an ordinary user, and in a container."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from tests.acceptance.code_corpus import SECRETS
+
+ROOT = Path(__file__).resolve().parents[2]
+ORDINARY_USER = 65534
+SYSTEM_PYTHON = "/usr/bin/python3"
+READY_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Server:
+    url: str
+    pid: int  # of the root of its process tree, as this machine counts
+
+    def sandbox(self) -> dict[str, object]:
+        report: dict[str, object] = httpx.get(f"{self.url}/readyz", timeout=30).json()["sandbox"]
+        return report
+
+
+@contextmanager
+def bare(log: Path, user: int | None = None, **environment: str) -> Iterator[Server]:
+    """A server on this machine, as the present user, or as `user` without any privilege."""
+    drop = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--bounding-set=-all"] if user else []
+    packages = os.pathsep.join([str(ROOT), *(path for path in sys.path if path.endswith("site-packages"))])
+    known = {"PATH": os.environ["PATH"], "REWARD_SECRET": SECRETS[0], **environment}
+    if user:  # whose Python has to be one that every user can read
+        known |= {"PYTHONPATH": packages, "PYTHONDONTWRITEBYTECODE": "1", "HOME": "/nonexistent"}
+    command = [*drop, SYSTEM_PYTHON if user else sys.executable, "-m", "reward_server", "serve", "--port", "0"]
+    with log.open("w") as stderr:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True, env=known, cwd=ROOT)
+    try:
+        assert process.stdout is not None
+        url = process.stdout.readline().rpartition(" ")[2].strip()
+        wait_until_ready(url, lambda: process.poll() is None, log)
+        yield Server(url, process.pid)
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=40)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def wait_until_ready(url: str, lives: object, log: Path) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline and lives():  # type: ignore[operator]
+        try:
+            if httpx.get(f"{url}/readyz", timeout=5).is_success:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.1)
+    raise RuntimeError(f"the server did not become ready: {log.read_text()[-2000:]}")
