@@ -12,7 +12,7 @@ INSTALLED := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve demo test check format acceptance test-compose bench-score bench-sandbox bench-demo bench-math fuzz-math up down clean
+.PHONY: help install serve demo test check format acceptance acceptance-code soak-code test-compose bench-score bench-sandbox bench-demo bench-math fuzz-math up down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,13 @@ format: $(INSTALLED) ## rewrite the code in the house style
 
 acceptance: $(INSTALLED) ## whole corpora and recipes (slow)
 	$(BIN)/pytest -m slow
+
+acceptance-code: $(INSTALLED) ## hostile, legitimate, reference and mutated programs, as root and as an ordinary user (needs ../shared)
+	$(BIN)/python -m tests.acceptance.judge_corpora
+	$(BIN)/python -m tests.acceptance.judge_corpora --user 65534
+
+soak-code: $(INSTALLED) ## 10,000 ordinary and hostile programs in a row: nothing may grow (needs ../shared)
+	$(BIN)/python -m tests.acceptance.soak $(SOAK)
 
 test-compose: $(INSTALLED) ## build and start the container, and judge code in it (needs a Docker engine)
 	$(BIN)/pytest -m compose
