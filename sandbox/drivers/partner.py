@@ -34,6 +34,11 @@ class CandidateErrorType(type):
 class CandidateError(Exception, metaclass=CandidateErrorType):
     """An exception of the solution that has no standard class of its own."""
 
+    said: str | None = None  # its text over there, where its class may have a way of its own to make it
+
+    def __str__(self) -> str:
+        return super().__str__() if self.said is None else self.said
+
 
 class Untransferable(Exception):
     """Something that can neither cross nor be referred to would have had to. `cause` as in suite.Cause."""
@@ -223,6 +228,8 @@ class Partner:
             error = kind(*reply.args)
         except Exception:
             error = CandidateError(reply.message)
+        if isinstance(error, CandidateError):
+            error.said = reply.message
         error.__dict__.update({name: value for name, value in reply.attributes.items() if not name.startswith("__")})
         return error
 

@@ -64,6 +64,9 @@ async def slowly(x): await asyncio.sleep(0); return x * 2
 class Empty(Exception):
     def __init__(self, code): super().__init__(f"empty {code}"); self.code = code
 def fail(): raise Empty(7)
+class Odd(KeyError):
+    def __str__(self): return "odd one"
+def odd(): raise Odd(1)
 @contextlib.contextmanager
 def opened():
     yield 5
@@ -100,6 +103,7 @@ class Guard:
         "import asyncio\nasync def both(): return await asyncio.gather(slowly(1), slowly(2))\n"
         "assert asyncio.run(both()) == [2, 4]",
         "try: fail()\nexcept Empty as error: assert error.code == 7 and str(error) == 'empty 7'\nelse: assert False",
+        "try: odd()\nexcept KeyError as error: assert str(error) == 'odd one' and error.args == (1,)\nelse: assert 0",
         "with opened() as five: assert five == 5",
         "with Guard(): pass\nwith Guard(): raise KeyError(1)\nassert Guard.log == ['in', 'out', 'in', 'KeyError']",
         "import copy\ns = Stack(1); t = copy.deepcopy(s); t.push(2)\nassert (len(s), len(t)) == (1, 2)",
