@@ -11,7 +11,10 @@ from reward_server.errors import RewardServerError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    arguments = _parser().parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words and words[0].partition("=")[0] == "--role":
+        words.insert(0, "serve")
+    arguments = _parser().parse_args(words)
     try:
         code: int = arguments.command(arguments)
         return code
@@ -33,6 +36,11 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", type=int, help="port to listen on (default 8080; 0 takes a free one)")
     serve.add_argument("--workers", type=int, help="processes that answer requests (default 1)")
     serve.add_argument("--insecure", action="store_true", default=None, help="a public address without a key")
+    serve.add_argument(
+        "--role",
+        choices=["server", "code-worker"],
+        help="code-worker: only run programs, for the servers that name this one in REWARD_SERVER_CODE_WORKERS",
+    )
     serve.set_defaults(command=_serve)
     _add_score(commands)
     return parser
@@ -69,9 +77,8 @@ def _serve(arguments: argparse.Namespace) -> int:
     from reward_server.serving import serve
     from reward_server.settings import load_settings
 
-    serve(
-        load_settings(host=arguments.host, port=arguments.port, workers=arguments.workers, insecure=arguments.insecure)
-    )
+    names = ("host", "port", "workers", "insecure", "role")
+    serve(load_settings(**{name: getattr(arguments, name) for name in names}))
     return 0
 
 

@@ -7,26 +7,39 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from reward_server.errors import IdempotencyConflict, Overloaded
+from reward_server.errors import IdempotencyConflict, Overloaded, TooManyPrograms
 
 
 class Admission:
-    """Counts items in flight. Refuses before work began, never after."""
+    """Counts items and submissions of code in flight. Refuses before work began, never after."""
 
-    def __init__(self, max_pending_items: int) -> None:
-        self._limit = max_pending_items
+    def __init__(self, max_pending_items: int, max_pending_programs: int) -> None:
+        self._max_items = max_pending_items
+        self._max_programs = max_pending_programs
         self.pending_items = 0
+        self.pending_programs = 0
 
     @contextmanager
-    def admit(self, items: int) -> Iterator[None]:
-        """Raises Overloaded."""
-        if self.pending_items + items > self._limit:
-            raise Overloaded(f"{self.pending_items} items are in flight, at most {self._limit}: retry after a moment")
+    def admit(self, items: int = 0, programs: int = 0) -> Iterator[None]:
+        """Raises Overloaded, and TooManyPrograms for what could never be let in."""
+        if programs > self._max_programs:
+            raise TooManyPrograms(
+                f"the request has {programs} programs, this server takes at most {self._max_programs} at a time: "
+                "send smaller batches"
+            )
+        if self.pending_items + items > self._max_items:
+            raise Overloaded(f"{self.pending_items} items are in flight, at most {self._max_items}: retry in a moment")
+        if self.pending_programs + programs > self._max_programs:
+            raise Overloaded(
+                f"{self.pending_programs} programs are in flight, at most {self._max_programs}: retry in a moment"
+            )
         self.pending_items += items
+        self.pending_programs += programs
         try:
             yield
         finally:
             self.pending_items -= items
+            self.pending_programs -= programs
 
 
 class AnswerStore:
@@ -41,7 +54,10 @@ class AnswerStore:
         self._answers: OrderedDict[str, tuple[bytes, bytes]] = OrderedDict()
 
     def find(self, key: str | None, body: bytes) -> bytes | None:
-        """The answer given to this key before. Raises IdempotencyConflict when that was for another body."""
+        """The answer given to this key before. Raises IdempotencyConflict when that was for another body.
+
+        `body` is to begin with the route, or the same body sent to another one would be answered from here.
+        """
         if key is None or key not in self._answers:
             return None
         digest, answer = self._answers[key]

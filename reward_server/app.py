@@ -17,6 +17,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reward_server import openapi
 from reward_server.admission import Admission, AnswerStore
+from reward_server.coding import CodeService
+from reward_server.drain import Drain
 from reward_server.errors import Overloaded, RewardServerError, Unauthorized
 from reward_server.executors.lifecycle import opened
 from reward_server.routes import open_routes, routes
@@ -32,16 +34,21 @@ MAX_REQUEST_ID_CHARS = 128
 CLIENT_CLOSED_REQUEST = 499  # nobody reads it; for the access log
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, drain: Drain | None = None) -> FastAPI:
+    """`drain` is told by whoever ends the process."""
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with opened(settings) as executors:
             app.state.service = State(
                 settings=settings,
                 scorer=Scorer(executors, settings),
-                sandbox=executors.sandbox,
-                admission=Admission(settings.max_pending_items),
+                code=CodeService(executors.sandbox),
+                pool=executors.pool,
+                programs=executors.sandbox,
+                admission=Admission(settings.max_pending_items, settings.max_pending_programs),
                 answers=AnswerStore(settings.idempotency_bytes),
+                drain=drain or Drain(),
             )
             yield
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
 from reward_server import lenient_json
@@ -12,6 +12,8 @@ from reward_server.errors import BodyTooLarge, InvalidJson, InvalidRequest, Unsu
 from reward_server.wire import ScoreRequest
 
 SHOWN_ERRORS = 10
+
+M = TypeVar("M", bound=BaseModel)
 
 
 async def read_body(request: Request, limit_bytes: int) -> bytes:
@@ -33,8 +35,13 @@ async def read_body(request: Request, limit_bytes: int) -> bytes:
 
 def parse_score_request(body: bytes) -> ScoreRequest:
     """Raises InvalidJson or InvalidRequest. An item that does not fit becomes an InvalidItem among the others."""
+    return parse_request(ScoreRequest, body)
+
+
+def parse_request(model: type[M], body: bytes) -> M:
+    """Raises InvalidJson or InvalidRequest."""
     try:
-        return ScoreRequest.model_validate(parse_json(body))
+        return model.model_validate(parse_json(body))
     except ValidationError as error:
         errors = error.errors(include_url=False, include_input=False, include_context=False)
         shown = [{"loc": list(e["loc"]), "msg": e["msg"], "type": e["type"]} for e in errors[:SHOWN_ERRORS]]

@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from reward_server.wire import Problem, ScoreRequest
+from reward_server.wire_code import CodeJudgeRequest, CodeRunRequest
 
 REF = "#/components/schemas/{model}"
 
@@ -52,12 +53,36 @@ EXAMPLES = {
     "code": {"summary": "a program, judged by tests that it never sees", "value": CODE_REQUEST},
 }
 
-SCORE: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": {"$ref": REF.format(model="ScoreRequest")}, "examples": EXAMPLES}},
-    }
+RUN_REQUEST: dict[str, Any] = {
+    "language": "python",
+    "source": "print(sum(map(int, input().split())))",
+    "stdin": "1 2\n",
+    "limits": {"cpu_s": 2, "memory_mb": 256},
 }
+JUDGE_REQUEST: dict[str, Any] = {
+    "id": "add-0",
+    "language": "python",
+    "source": "def add(a, b):\n    return a + b\n\n"
+    "if __name__ == '__main__':\n    print(add(*map(int, input().split())))\n",
+    "tests": [
+        {"type": "stdin", "stdin": "1 2\n", "stdout": "3\n"},
+        {"type": "call", "entry": "add", "args": [1, 2], "expected": 3},
+        {"type": "assert", "code": "assert add(1, 2) == 3"},
+    ],
+    "limits": {"cpu_s": 2, "wall_s": 5, "memory_mb": 256, "output_kb": 1024},
+}
+RUN_EXAMPLES = {"python": {"summary": "a program with its input", "value": RUN_REQUEST}}
+JUDGE_EXAMPLES = {"python": {"summary": "three kinds of tests", "value": JUDGE_REQUEST}}
+
+
+def _body(model: str, examples: dict[str, Any]) -> dict[str, Any]:
+    content = {"application/json": {"schema": {"$ref": REF.format(model=model)}, "examples": examples}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+SCORE = _body("ScoreRequest", EXAMPLES)
+CODE_RUN = _body("CodeRunRequest", RUN_EXAMPLES)
+CODE_JUDGE = _body("CodeJudgeRequest", JUDGE_EXAMPLES)
 
 _PROBLEM_CONTENT = {"application/problem+json": {"schema": {"$ref": REF.format(model="Problem")}}}
 PROBLEMS: dict[int | str, dict[str, Any]] = {
@@ -73,13 +98,21 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         429: "Too many items are waiting; see Retry-After",
     }.items()
 }
+CODE_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    **{status: problem for status, problem in PROBLEMS.items() if status != 404},
+    422: {"description": "The body does not fit, or the language is not available here", "content": _PROBLEM_CONTENT},
+    503: {"description": "Programs are not run here", "content": _PROBLEM_CONTENT},
+}
+
+
+READ_BY_HAND = (ScoreRequest, CodeRunRequest, CodeJudgeRequest, Problem)
 
 
 def describe(app: FastAPI) -> dict[str, Any]:
     """The description, made once."""
     if app.openapi_schema is None:
         schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-        _, ours = models_json_schema([(ScoreRequest, "validation"), (Problem, "validation")], ref_template=REF)
+        _, ours = models_json_schema([(model, "validation") for model in READ_BY_HAND], ref_template=REF)
         schema["components"]["schemas"].update(ours["$defs"])
         app.openapi_schema = schema
     return app.openapi_schema

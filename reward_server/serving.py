@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 import signal
 import socket
+from collections.abc import Callable
 from functools import partial
+from types import FrameType
+from typing import Any
 
 import uvicorn
-from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
-from reward_server.app import create_app
+from reward_server.drain import Drain
 from reward_server.errors import ConfigError
 from reward_server.executors.worker import end_with_parent
 from reward_server.settings import Settings
 from reward_server.telemetry import configure_logging
+
+KEEP_ALIVE_SECONDS = 75  # longer than clients keep a connection unused, so that it is they who close it
 
 
 def serve(settings: Settings) -> None:
@@ -23,27 +28,62 @@ def serve(settings: Settings) -> None:
     settings.refuse_open_door()
     configure_logging()
     listening = _listen(settings)
+    drain = Drain()
+    factory = _code_worker if settings.role == "code-worker" else _reward_server
     config = uvicorn.Config(
-        partial(_application, settings.share_of_a_worker()),
+        partial(_application, factory, settings.share_of_a_worker(), drain),
         factory=True,
+        interface="asgi3",
         workers=settings.workers,
         log_config=None,
         access_log=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=int(settings.drain_seconds),
     )
     print(f"reward-server listens on http://{settings.host}:{listening.getsockname()[1]}", flush=True)
     if settings.workers == 1:
-        uvicorn.Server(config).run(sockets=[listening])
+        DrainingServer(config, drain, settings.drain_notice_seconds).run(sockets=[listening])
     else:
         Multiprocess(config, sockets=[listening]).run()
 
 
-def _application(settings: Settings) -> FastAPI:
+class DrainingServer(uvicorn.Server):
+    """On the first signal it says that it is not ready, goes on for the time of the notice, and then drains."""
+
+    def __init__(self, config: uvicorn.Config, drain: Drain, notice_seconds: float) -> None:
+        super().__init__(config)
+        self._drain = drain
+        self._notice_seconds = notice_seconds
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        first, self._drain.begun = not self._drain.begun, True
+        if first and self._notice_seconds > 0 and sig == signal.SIGTERM and self.started:
+            asyncio.get_running_loop().call_later(self._notice_seconds, super().handle_exit, sig, frame)
+        else:
+            super().handle_exit(sig, frame)
+
+
+# The two applications are imported where they are made: a code worker is small because it never loads the other.
+
+
+def _reward_server(settings: Settings, drain: Drain) -> Any:
+    from reward_server.app import create_app
+
+    return create_app(settings, drain)
+
+
+def _code_worker(settings: Settings, drain: Drain) -> Any:
+    from reward_server.code_worker import CodeWorkerApp
+
+    return CodeWorkerApp(settings, drain)
+
+
+def _application(factory: Callable[[Settings, Drain], Any], settings: Settings, drain: Drain) -> Any:
     """Called in each of the processes that answer requests."""
     if multiprocessing.parent_process() is not None:
         end_with_parent(signal.SIGTERM)
         configure_logging()
-    return create_app(settings)
+    return factory(settings, drain)
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reward_server.admission import Admission, AnswerStore
-from reward_server.executors.base import ProgramRunner
+from reward_server.coding import CodeService
+from reward_server.drain import Drain
+from reward_server.executors.base import ProgramRunner, TaskPool
 from reward_server.scoring import Scorer
 from reward_server.settings import Settings
 
@@ -14,6 +16,15 @@ from reward_server.settings import Settings
 class State:
     settings: Settings
     scorer: Scorer
-    sandbox: ProgramRunner
+    code: CodeService
+    pool: TaskPool
+    programs: ProgramRunner
     admission: Admission
     answers: AnswerStore
+    drain: Drain
+
+    def unready(self) -> str | None:
+        """Why no new requests should be sent here; None where they are served."""
+        if self.drain.begun:
+            return "draining"
+        return self.pool.outage() or self.programs.outage()

@@ -10,6 +10,7 @@ import traceback
 from types import TracebackType
 
 from reward_server.wire import ScoreResponse
+from reward_server.wire_code import CodeJudgeResponse, CodeRunResponse
 
 ExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
 
@@ -56,3 +57,16 @@ def log_scored(response: ScoreResponse, seconds: float) -> None:
         "ms": round(seconds * 1000, 1),
     }
     log.info("scored", extra={"fields": fields})
+
+
+def log_code(
+    what: str, request_id: str, language: str, response: CodeRunResponse | CodeJudgeResponse, seconds: float
+) -> None:
+    fields = {
+        "request_id": request_id,
+        "language": language,
+        "verdict": response.verdict,
+        "error": response.error.code if response.error else None,
+        "ms": round(seconds * 1000, 1),
+    }
+    log.info(what, extra={"fields": fields})

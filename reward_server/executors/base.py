@@ -15,6 +15,10 @@ T = TypeVar("T")
 class TaskPool(Protocol):
     async def run(self, function: Callable[..., T], *args: Any, timeout_seconds: float) -> T: ...
 
+    def outage(self) -> str | None:
+        """Why no task is run for the moment; None where all is well."""
+        ...
+
 
 class ProgramSession(Protocol):
     """The programs of one request. Requests have their turns one after the other, so that none waits for all of a

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from reward_server.executors.base import Executors
 from reward_server.executors.fair import FairPrograms
 from reward_server.executors.process_pool import KillablePool
+from reward_server.executors.remote import RemotePrograms
 from reward_server.executors.sandboxed import SandboxedPrograms
 from reward_server.executors.turns import Turns
 from reward_server.settings import Settings
@@ -22,10 +23,21 @@ async def opened(settings: Settings) -> AsyncIterator[Executors]:
     )
     try:
         await pool.ready()
-        sandbox = await SandboxedPrograms.open(settings)
-        try:
-            yield Executors(pool=pool, sandbox=FairPrograms(sandbox, Turns(settings.sandbox_slots)))
-        finally:
-            await sandbox.close()
+        async with _programs(settings) as programs:
+            yield Executors(pool=pool, sandbox=programs)
     finally:
         pool.close()
+
+
+@asynccontextmanager
+async def _programs(settings: Settings) -> AsyncIterator[FairPrograms]:
+    turns = Turns(settings.sandbox_slots)
+    machine: SandboxedPrograms | RemotePrograms
+    if settings.code_workers:
+        machine = await RemotePrograms.open(settings, turns)
+    else:
+        machine = await SandboxedPrograms.open(settings)
+    try:
+        yield FairPrograms(machine, turns)
+    finally:
+        await machine.close()

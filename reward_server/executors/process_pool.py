@@ -67,6 +67,11 @@ class KillablePool:
                 slot.abandon(task)
             raise
 
+    def outage(self) -> str | None:
+        """Why no task is run for the moment: not one worker could be started again. None where all is well."""
+        faults = [slot.fault for slot in self._slots]
+        return f"no check worker can be started ({faults[0]})" if all(faults) else None
+
     async def ready(self) -> None:
         """Return when every worker has started."""
         await asyncio.gather(*(asyncio.wrap_future(slot.started) for slot in self._slots))
@@ -89,6 +94,7 @@ class _Slot:
         self._lock = threading.Lock()  # over `_current` and the life of the process
         self._current: Task | None = None
         self._closed = False
+        self.fault: str | None = None  # why the worker could not be started at the last attempt
         self.started: Future[None] = Future()
         self._thread = threading.Thread(target=self._drive, name="check-worker", daemon=True)
         self._thread.start()
@@ -165,8 +171,10 @@ class _Slot:
         while not self._closed:
             try:
                 self._start()
+                self.fault = None
                 return
-            except Exception:
+            except Exception as error:
+                self.fault = type(error).__name__
                 log.exception("a check worker could not be started; trying again in %.1f s", pause)
                 time.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)

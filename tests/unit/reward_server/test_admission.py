@@ -1,11 +1,11 @@
 import pytest
 
 from reward_server.admission import Admission, AnswerStore
-from reward_server.errors import IdempotencyConflict, Overloaded
+from reward_server.errors import IdempotencyConflict, Overloaded, TooManyPrograms
 
 
 def test_items_over_the_limit_are_refused_before_work_begins() -> None:
-    admission = Admission(10)
+    admission = Admission(10, 10)
     with admission.admit(6):
         with pytest.raises(Overloaded, match="6 items"), admission.admit(5):
             pass
@@ -15,10 +15,20 @@ def test_items_over_the_limit_are_refused_before_work_begins() -> None:
 
 
 def test_a_failing_request_gives_its_place_back() -> None:
-    admission = Admission(10)
+    admission = Admission(10, 10)
     with pytest.raises(ZeroDivisionError), admission.admit(10):
         _ = 1 / 0
     assert admission.pending_items == 0
+
+
+def test_programs_are_counted_apart_from_items() -> None:
+    admission = Admission(10, 3)
+    with admission.admit(items=9, programs=2), pytest.raises(Overloaded, match="2 programs"):
+        admission.admit(programs=2).__enter__()
+    with admission.admit(programs=3):
+        assert (admission.pending_items, admission.pending_programs) == (0, 3)
+    with pytest.raises(TooManyPrograms, match="smaller batches"):
+        admission.admit(programs=4).__enter__()
 
 
 def test_the_oldest_answers_are_forgotten_first() -> None:

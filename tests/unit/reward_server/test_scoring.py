@@ -53,6 +53,9 @@ class Worker:
             raise self.faults.pop(0)
         return function(*args)
 
+    def outage(self) -> str | None:
+        return None
+
 
 class NoSandbox:
     async def execute(self, run: Run) -> RunResult:

@@ -1,0 +1,11 @@
+"""One short function for each endpoint: schema in, one call, schema out."""
+
+from fastapi import APIRouter, Depends
+
+from reward_server.routes import code, ops, score
+from reward_server.routes.shared import authorised
+
+routes = APIRouter(dependencies=[Depends(authorised)])
+routes.include_router(score.routes)
+routes.include_router(code.routes)
+open_routes = ops.routes
