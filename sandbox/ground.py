@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sandbox.layers import landlock, rlimits, seccomp
+from sandbox.layers import kernel, landlock, rlimits, seccomp
 from sandbox.types import Limits
 
 SPARE_DESCRIPTORS: Final = 16  # descriptors below are kept free for the programs' own
@@ -62,6 +63,15 @@ class Ground:
         tasks = 0 if settings.uids else _tasks_of(os.getuid())
         python_rules = tuple(landlock.open_rules(python, landlock.READ))
         return cls(settings, landlock.abi_version(), tuple(rules), python_rules, own_filter, tasks)
+
+    def enter(self) -> None:
+        """Do in the zygote what need not be done anew in each program. Nothing here can be taken back."""
+        with suppress(OSError), open("/proc/self/oom_score_adj", "wb", buffering=0) as file:
+            file.write(b"1000")  # if the machine runs out of memory, this and its forks go before the server does
+        rlimits.apply_constant()
+        kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+        if self.filter is not None:
+            self.filter.install()
 
     def process_limit(self, limits: Limits, runtime_tasks: int = 0) -> int:
         """RLIMIT_NPROC: exact where the side has a uid of its own, otherwise only an outer wall. It counts threads.

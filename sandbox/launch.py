@@ -1,8 +1,9 @@
 """The way of a freshly forked process into a program: descriptors, walls, source, and then its driver.
 
-Everything of the zygote and the supervisor that the program must not have is given up here, in this order: session,
-descriptors, uid, environment, limits, privileges, files, system calls. The source arrives only after that. A program in
-another language than Python, and a compiler, goes the same way and is then executed in place of this process.
+Everything of the zygote that the program must not have is given up here, in this order: session, uid, environment,
+limits, files, descriptors; new privileges and system calls the zygote has given up for all. The source arrives only
+after that. A program in another language than Python, and a compiler, goes the same way and is then executed in place of
+this process.
 """
 
 from __future__ import annotations
@@ -41,18 +42,20 @@ class Order:
 
 
 def become_program(ground: Ground, order: Order, ends: Sequence[int]) -> NoReturn:
-    """Turn this forked child into the program. `ends` become its descriptors 0, 1, 2 ...; the last is its setup socket.
+    """Turn this forked child into the program. `ends` become its descriptors 0, 1, 2 ...
+
+    The last of them is its setup socket, or the file in memory that its command executes, after that socket.
 
     The supervisor sends the program over the setup socket and gets READY, and then the end of the stream: the program
     runs. Anything else is the text of what went wrong, our fault.
     """
-    setup = len(ends) - 1
     command = order.command
+    in_memory = command is not None and command.copied != ""
+    setup = len(ends) - 1 - in_memory
     try:
         supervisor = os.getppid()
-        memory = [_copied(command.copied)] if command is not None and command.copied else []
-        _place_descriptors([*ends, *memory], inherited=3 if command is None else setup)
-        _enter(ground, order, supervisor, keep=setup + 1 + len(memory))
+        _place_descriptors(ends, inherited=3 if command is None else setup)
+        _enter(ground, order, supervisor, keep=len(ends))
         header, (source, *files) = frames.read(setup)
         _write_files(dict(zip(header["names"], files, strict=True)))
         os.write(setup, READY + b"%d" % resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
@@ -73,7 +76,7 @@ def _place_descriptors(wanted: Sequence[int], inherited: int) -> None:
         os.dup2(fd, target, inheritable=target < inherited)
 
 
-def _copied(path: str) -> int:
+def copied(path: str) -> int:
     """A descriptor of a file in memory with the content of this one."""
     memory = os.memfd_create("program")
     with open(path, "rb") as file:
@@ -97,11 +100,10 @@ def _execute(command: Command, arguments: Sequence[str], source: bytes, memory: 
 def _enter(ground: Ground, order: Order, supervisor: int, keep: int) -> None:
     folder, limits, command = order.folder, order.limits, order.command
     os.setsid()
-    with suppress(OSError), open("/proc/self/oom_score_adj", "wb", buffering=0) as file:
-        file.write(b"1000")  # if the machine runs out of memory, this goes before the server does
     os.chdir(folder)
     os.umask(0o077)
-    os.environ.update(HOME=folder, TMPDIR=folder, PWD=folder)
+    for name in ("HOME", "TMPDIR", "PWD"):
+        os.environ[name] = folder
     uid = ground.settings.uid(order.side)
     if uid is not None:
         identity.become(uid)
@@ -110,14 +112,11 @@ def _enter(ground: Ground, order: Order, supervisor: int, keep: int) -> None:
         raise ProcessLookupError("the supervisor is gone")
     kernel.prctl(kernel.PR_SET_DUMPABLE, 1)  # lets its supervisor read its memory use
     rlimits.apply(limits, ground.process_limit(limits, command.tasks if command else 0), command)
-    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     if ground.landlock_abi:
         own = landlock.open_rule(folder, landlock.work_folder_access(ground.landlock_abi))
         rules = [landlock.open_rule(path, landlock.READ) for path in (command.readable if command else ())]
         landlock.restrict(ground.landlock_abi, [*ground.rules, *(rules if command else ground.python_rules), own])
     os.closerange(keep, DESCRIPTOR_CEILING)
-    if ground.filter is not None:
-        ground.filter.install()
 
 
 def _write_files(files: dict[str, bytes]) -> None:

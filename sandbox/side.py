@@ -71,6 +71,8 @@ class Side:
         theirs.append(setup.detach())
         try:
             order = launch.Order(self.index, self.mode, self.limits, self.folder, self.command)
+            if self.command is not None and self.command.copied:
+                theirs.append(launch.copied(self.command.copied))
             self.pid = zygote.spawn(order, theirs)
         except OSError as error:
             raise SetupFault(str(error)) from error

@@ -161,5 +161,12 @@ def _memory_bytes(side: Side, processes: list[tree.Usage]) -> int:
     if simple <= side.limits.memory_bytes or len(processes) == 1:
         return simple
     with acting_as(side.uid):
-        exact = [tree.proportional_bytes(one.pid) for one in processes]
-    return sum(one.memory_bytes if pss is None else pss for one, pss in zip(processes, exact, strict=True))
+        return sum(_exact_bytes(one.pid) for one in processes)
+
+
+def _exact_bytes(pid: int) -> int:
+    exact = tree.proportional_bytes(pid)
+    if exact is not None:
+        return exact
+    now = tree.usage_of(pid)  # it may have ended since: then what it shared counts for the others
+    return 0 if now is None else now.memory_bytes

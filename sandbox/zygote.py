@@ -16,7 +16,7 @@ from typing import Any, Final, NoReturn
 
 from sandbox import tree
 from sandbox.command import Command
-from sandbox.drivers import preload
+from sandbox.drivers import preload, stage
 from sandbox.ground import Ground, SlotSettings
 from sandbox.launch import Order, become_program
 from sandbox.layers import sibling
@@ -70,6 +70,8 @@ def _run(settings: SlotSettings, orders: socket.socket) -> NoReturn:
         ground = Ground.prepare(settings)
         sys.argv = ["main.py"]
         preload.everything()
+        stage.set_up()
+        ground.enter()
         gc.collect()
         gc.freeze()
         orders.send(json.dumps(_facts(ground)).encode())

@@ -8,20 +8,43 @@ import types
 from contextlib import suppress
 from typing import NoReturn
 
+from sandbox import frames
 
-def prepare(module_name: str, file_name: str, source: str) -> types.ModuleType:
-    """Fresh streams, a sys.path that starts at the work folder, and an empty module for the source in `file_name`."""
+_own_modules: list[str] = []
+
+
+def set_up() -> None:
+    """What all programs of a zygote share, done once in it: every page it writes is one that no fork has to copy."""
+    _open_streams()
+    _own_modules[:] = [name for name in sys.modules if name == "sandbox" or name.startswith("sandbox.")]
+
+
+def _open_streams() -> None:
+    """Streams as Python opens them on pipes, which a program's descriptors 0 to 2 are."""
+    saved = [os.dup(fd) for fd in range(3)]
+    ends = os.pipe()
+    for fd, end in enumerate((ends[0], ends[1], ends[1])):
+        os.dup2(end, fd)
     sys.stdin = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
     sys.stdout = open(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
     for name in ("stdin", "stdout", "stderr"):
         setattr(sys, f"__{name}__", getattr(sys, name))
+    for fd, copy in enumerate(saved):
+        os.dup2(copy, fd)
+    for fd in (*saved, *ends):
+        os.close(fd)
+
+
+def prepare(module_name: str, file_name: str, source: str) -> types.ModuleType:
+    """A sys.path that starts at the work folder, and an empty module for the source in `file_name`."""
     folder = os.getcwd()
-    path = os.path.join(folder, file_name)
-    with suppress(OSError), open(path, "x", encoding="utf-8", errors="replace") as file:
-        file.write(source)  # for tracebacks, inspect and programs that start themselves again
+    with suppress(OSError):  # it is for tracebacks, inspect and programs that start themselves again
+        fd = os.open(file_name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        frames.write(fd, source.encode("utf-8", "replace"))
+        os.close(fd)
     sys.path.insert(0, folder)
-    for name in [name for name in sys.modules if name == "sandbox" or name.startswith("sandbox.")]:
+    for name in _own_modules:
         del sys.modules[name]  # a program may have a module of that name
     module = types.ModuleType(module_name)
     module.__file__ = file_name

@@ -25,7 +25,6 @@ def apply(limits: Limits, processes: int | None, command: Command | None = None)
     _set(resource.RLIMIT_CPU, cpu_seconds, cpu_seconds + 1)
     _set(resource.RLIMIT_FSIZE, limits.file_bytes)
     _set(resource.RLIMIT_NOFILE, limits.open_files)
-    _set(resource.RLIMIT_CORE, 0)
     if command is None:
         _set(resource.RLIMIT_DATA, limits.memory_bytes + _DATA_MARGIN_BYTES)
         _set(resource.RLIMIT_STACK, _STACK_BYTES)
@@ -33,10 +32,14 @@ def apply(limits: Limits, processes: int | None, command: Command | None = None)
         if command.data_margin_bytes is not None:
             _set(resource.RLIMIT_DATA, limits.memory_bytes + command.data_margin_bytes)
         _lift(resource.RLIMIT_STACK)
-    _set(resource.RLIMIT_MSGQUEUE, 0)
-    _set(resource.RLIMIT_MEMLOCK, 0)
     if processes is not None:
         _set(resource.RLIMIT_NPROC, processes)
+
+
+def apply_constant() -> None:
+    """Those limits that are the same for every program: lowered once, in the zygote."""
+    for kind in (resource.RLIMIT_CORE, resource.RLIMIT_MSGQUEUE, resource.RLIMIT_MEMLOCK):
+        _set(kind, 0)
 
 
 def shared_uid_processes(running: int, slots: int, limits: Limits) -> int:

@@ -30,6 +30,7 @@ _RETURN: Final = 0x06
 _OFFSET_NUMBER: Final = 0
 _OFFSET_ARCHITECTURE: Final = 4
 _OFFSET_FIRST_ARGUMENT: Final = 16  # its low half: both architectures are little-endian
+_OFFSET_SECOND_ARGUMENT: Final = 24
 
 # Machine name → (AUDIT_ARCH, column in the tables below). Numbers: arch/x86/entry/syscalls/syscall_64.tbl and
 # include/uapi/asm-generic/unistd.h of the kernel.
@@ -38,7 +39,7 @@ _SECCOMP: Final = (317, 277)
 _CLONE: Final = (56, 220)
 _CLONE3: Final = (435, 435)
 _PRCTL: Final = (157, 167)
-_PR_SET_DUMPABLE: Final = 4  # would hide open files from the supervisor, which counts what was unlinked
+_PR_SET_DUMPABLE: Final = 4  # 0 would hide open files from the supervisor, which counts what was unlinked
 _PRLIMIT64: Final = (302, 261)  # on oneself (pid 0) only: on others it could starve a server of the same uid
 _IO_URING: Final = ((425, 425), (426, 426), (427, 427))
 
@@ -88,7 +89,7 @@ _DENIED_WITH_SHARED_UID: Final = {
 
 
 class Filter:
-    """A compiled filter, made once and installed in every child."""
+    """A compiled filter, made once and installed once, in the zygote: what it forks inherits it for nothing."""
 
     def __init__(self, own_uid: bool) -> None:
         """Raises OSError where the machine's system call numbers are not known."""
@@ -119,7 +120,7 @@ def _instructions(architecture: int, column: int, own_uid: bool) -> list[bytes]:
         program += _deny(numbers[column], errno.ENOSYS)
     program += _deny_by_argument(_CLONE[column], _jump(_JUMP_ANY_BIT, _NAMESPACE_FLAGS, 1, 0))
     program += _deny_by_argument(_PRLIMIT64[column], _jump(_JUMP_EQUAL, 0, 0, 1))
-    program += _deny_by_argument(_PRCTL[column], _jump(_JUMP_EQUAL, _PR_SET_DUMPABLE, 1, 0))
+    program += _deny_hiding(_PRCTL[column])
     denied = _DENIED if own_uid else _DENIED | _DENIED_WITH_SHARED_UID
     for numbers in denied.values():
         if numbers[column] != _NONE:
@@ -139,6 +140,19 @@ def _deny_by_argument(number: int, test: bytes) -> list[bytes]:
         test,
         _step(_RETURN, _ALLOW),
         _step(_RETURN, _ERRNO | errno.EPERM),
+    ]
+
+
+def _deny_hiding(number: int) -> list[bytes]:
+    """prctl(PR_SET_DUMPABLE, 1) stays: a process that has changed its uid needs it to be looked at again."""
+    return [
+        _jump(_JUMP_EQUAL, number, 0, 6),
+        _step(_LOAD, _OFFSET_FIRST_ARGUMENT),
+        _jump(_JUMP_EQUAL, _PR_SET_DUMPABLE, 0, 3),
+        _step(_LOAD, _OFFSET_SECOND_ARGUMENT),
+        _jump(_JUMP_EQUAL, 1, 1, 0),
+        _step(_RETURN, _ERRNO | errno.EPERM),
+        _step(_RETURN, _ALLOW),
     ]
 
 
