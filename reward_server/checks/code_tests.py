@@ -74,17 +74,13 @@ class CodeCheck:
             stop_on_failure=params.scoring == "all",
             hide_io=params.hide_io,
         )
-        return _verdict(written) if isinstance(written, Judgement) else self._step(self._judge.plan(written))
+        return verdict_of(written if isinstance(written, Judgement) else self._judge.plan(written))
 
     def settled(self, plan: Plan, results: Sequence[RunResult]) -> bool:
         return self._judge.settled(plan, results)
 
     def judge(self, plan: Plan, results: Sequence[RunResult]) -> Plan | Verdict:
-        return self._step(self._judge.judge(plan, results))
-
-    @staticmethod
-    def _step(step: Plan | Judgement) -> Plan | Verdict:
-        return step if isinstance(step, Plan) else _verdict(step)
+        return verdict_of(self._judge.judge(plan, results))
 
 
 def _problem(ground_truth_json: str, language: str) -> CodeTests:
@@ -98,6 +94,10 @@ def _parsed(ground_truth_json: str, language: str) -> CodeTests:
 
 
 _kept = lru_cache(maxsize=PROBLEMS_KEPT)(_parsed)
+
+
+def verdict_of(step: Plan | Judgement) -> Plan | Verdict:
+    return step if isinstance(step, Plan) else _verdict(step)
 
 
 def _verdict(judgement: Judgement) -> Verdict:
