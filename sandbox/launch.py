@@ -1,9 +1,9 @@
 """The way of a freshly forked process into a program: descriptors, walls, source, and then its driver.
 
 Everything of the zygote that the program must not have is given up here, in this order: session, uid, environment,
-limits, files, descriptors; new privileges and system calls the zygote has given up for all. The source arrives only
-after that. A program in another language than Python, and a compiler, goes the same way and is then executed in place of
-this process.
+limits, files, descriptors; new privileges and system calls the zygote has given up for all. The source comes only after
+that. A program in another language than Python, and a compiler, goes the same way and is then executed in place of this
+process.
 """
 
 from __future__ import annotations
