@@ -1,4 +1,4 @@
-"""`reward-server`: serve over HTTP, or score a file with the same engine."""
+"""`reward-server`: serve over HTTP, score a file with the same engine, or convert one."""
 
 from __future__ import annotations
 
@@ -43,6 +43,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     serve.set_defaults(command=_serve)
     _add_score(commands)
+    convert = commands.add_parser("convert-lcb", help="make plain JSON of LiveCodeBench's pickled private test cases")
+    convert.add_argument("source", type=Path, metavar="FILE", help=".jsonl, .jsonl.gz or .json, as downloaded")
+    convert.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSONL; .gz compresses it")
+    convert.set_defaults(command=_convert_lcb)
     return parser
 
 
@@ -95,6 +99,14 @@ def _score(arguments: argparse.Namespace) -> int:
     tally = score_file(job, load_settings(), console)
     Console().print(tally.table())
     console.print(f"results: {arguments.out}")
+    return 0
+
+
+def _convert_lcb(arguments: argparse.Namespace) -> int:
+    from reward_server.offline.convert_lcb import convert
+
+    count = convert(arguments.source, arguments.out)
+    print(f"{count} rows: {arguments.out}")
     return 0
 
 

@@ -46,8 +46,9 @@ def convert(source: Path, out: Path) -> int:
     try:
         with gzip.open(partial, "wb") if out.suffix == ".gz" else partial.open("wb") as file:
             count = 0
-            for count, row in enumerate(_converted(source), 1):
+            for row in _converted(source):
                 file.write(json.dumps(row).encode() + b"\n")
+                count += 1
         partial.replace(out)
     finally:
         partial.unlink(missing_ok=True)
