@@ -12,11 +12,13 @@ from sandbox.errors import (
     UnsupportedValueError,
 )
 from sandbox.runner import Sandbox, run, run_pair
-from sandbox.types import ExecutionResult, Limits, Mode, Program, RunStatus
+from sandbox.types import Compilation, ExecutionResult, LanguageStatus, Limits, Mode, Program, RunStatus
 
 __all__ = [
+    "Compilation",
     "ExecutionResult",
     "InvalidProgramError",
+    "LanguageStatus",
     "Level",
     "Limits",
     "Mode",

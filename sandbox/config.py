@@ -6,6 +6,9 @@ import os
 import tempfile
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
+
+SMALLEST_CACHE_BYTES: Final = 256 << 20  # a few of the largest programs
 
 
 class Level(StrEnum):
@@ -34,6 +37,11 @@ class SandboxConfig:
     partner_grace_seconds: float = 0.25  # a solution may take this long to end after its tester has
     cleanup_seconds: float = 10.0  # longest time to kill a tree before the slot counts as broken
     start_seconds: float = 20.0  # longest time for a zygote to become ready
+    languages: tuple[str, ...] | None = None  # names of those that may be used; None: all this host has tools for
+    try_languages_at_open: bool = False  # find out in the background which work; otherwise when first asked for
+    cache_dir: str | None = None  # of compiled programs; None: a folder of this user that programs can pass through
+    cache_bytes: int = 1 << 30  # of compiled programs; what is prepared for compilers comes on top, about 150 MiB
+    toolchain_dir: str | None = None  # what `sandbox prepare` has made, so that no first request waits for it
 
     def __post_init__(self) -> None:
         if self.slots < 1:
@@ -42,3 +50,5 @@ class SandboxConfig:
             raise ValueError(f"poll_seconds must be between 0.001 and 1, not {self.poll_seconds}")
         if self.base_uid < 1:
             raise ValueError(f"base_uid must not be root's: {self.base_uid}")
+        if self.cache_bytes < SMALLEST_CACHE_BYTES:
+            raise ValueError(f"cache_bytes must be at least {SMALLEST_CACHE_BYTES}, not {self.cache_bytes}")

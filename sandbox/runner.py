@@ -24,17 +24,20 @@ import atexit
 import shutil
 import tempfile
 import threading
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, replace
 from types import TracebackType
 from typing import Any, Final, Self
 
 from sandbox import frames, interpreter, preflight
+from sandbox.builder import Builder, Ready
+from sandbox.command import Command
 from sandbox.config import Level, SandboxConfig
-from sandbox.errors import InvalidProgramError, SandboxFloorError
+from sandbox.errors import InvalidProgramError, SandboxClosedError, SandboxFloorError
 from sandbox.pool import Pool
 from sandbox.slot import Slot
-from sandbox.types import ExecutionResult, Limits, Mode, Program, RunStatus
+from sandbox.types import ExecutionResult, LanguageStatus, Limits, Mode, Program, RunStatus
 
 _OUTPUTS_PER_SIDE: Final = 3  # stdout, stderr, channel
 
@@ -49,6 +52,7 @@ class Sandbox:
         self._pool = Pool()
         self._root: str | None = None
         self._isolation = Level.NONE
+        self._builder: Builder | None = None
 
     def open(self) -> Self:
         """Start the zygotes and test the walls. Raises SandboxFloorError where they are too low."""
@@ -63,12 +67,15 @@ class Sandbox:
             raise
         for slot in self._slots:
             self._pool.give(slot)
+        if self.config.try_languages_at_open:
+            self._live_builder().begin_trials()
         return self
 
     def _start_slots(self) -> None:
         separate = preflight.can_separate_uids()
         python = interpreter.choose(self.config.python, separate)
         self._root = tempfile.mkdtemp(prefix="assay-sandbox-", dir=self.config.work_root)
+        self._builder = Builder(self.config, separate, self._root, self._run_command)
         for index in range(self.config.slots):
             slot = Slot(self.config, index, python, self._root, self._uids(index))
             self._slots.append(slot)
@@ -87,6 +94,8 @@ class Sandbox:
         self._pool.close()
         for slot in self._slots:
             slot.close()
+        if self._builder is not None:
+            self._builder.close()
         for slot in self._slots:
             slot.drop()
         if self._root is not None:
@@ -103,13 +112,35 @@ class Sandbox:
     def run(
         self, program: Program, limits: Limits | None = None, cancelled: threading.Event | None = None
     ) -> ExecutionResult:
-        """Run one program. Blocks until it and all it started are gone.
+        """Run one program, compiling it first where its language asks for that. Blocks until all it started is gone.
 
         `cancelled` ends the run early when it is set: SandboxCancelledError. Other SandboxErrors are faults of ours.
         """
         if program.mode is Mode.TESTS:
             raise InvalidProgramError("a tester needs a partner: use run_pair")
         return self._run([program], [limits or Limits()], cancelled)[0]
+
+    def compile(
+        self, program: Program, limits: Limits | None = None, cancelled: threading.Event | None = None
+    ) -> ExecutionResult:
+        """Only compile a program, or parse it where its language has no compiler: EXITED with 0, or NOT_COMPILED.
+
+        Raises what `run` raises.
+        """
+        _check(program, limits or Limits())
+        result = self._live_builder().compile(program, limits or Limits(), cancelled)
+        return replace(result, isolation=str(self._isolation))
+
+    def languages(self) -> tuple[LanguageStatus, ...]:
+        """The languages that programs can be in here. Waits until each has passed its trial or failed it.
+
+        Raises SandboxError where a fault of ours has kept a trial from its end.
+        """
+        return tuple(status for status in self.language_statuses() if status.missing is None)
+
+    def language_statuses(self) -> tuple[LanguageStatus, ...]:
+        """Every language there is, with the reason where one cannot be used here. Waits and raises as `languages`."""
+        return self._live_builder().statuses()
 
     def run_pair(
         self,
@@ -132,37 +163,70 @@ class Sandbox:
     def _run(
         self, programs: Sequence[Program], limits: Sequence[Limits], cancelled: threading.Event | None
     ) -> list[ExecutionResult]:
-        request = _request(programs, limits)
+        for program, limit in zip(programs, limits, strict=True):
+            _check(program, limit)
+        builder = self._live_builder()
+        with ExitStack() as held:
+            ready = [
+                held.enter_context(builder.ready(program, limit, cancelled))
+                for program, limit in zip(programs, limits, strict=True)
+            ]
+            for one in ready:
+                if one.failure is not None:
+                    return [replace(one.failure, isolation=str(self._isolation))] * len(ready)
+            done = self._run_ready(ready, cancelled)
+        return [one.finished(result) for one, (result, _) in zip(ready, done, strict=True)]
+
+    def _run_command(
+        self, program: Program, command: Command | None, limits: Limits, cancelled: threading.Event | None
+    ) -> tuple[ExecutionResult, dict[str, bytes]]:
+        """For the builder: runs of compilers, and trials."""
+        return self._run_ready([Ready(program, limits, command)], cancelled)[0]
+
+    def _run_ready(
+        self, programs: Sequence[Ready], cancelled: threading.Event | None
+    ) -> list[tuple[ExecutionResult, dict[str, bytes]]]:
         slot = self._pool.take(cancelled)
         try:
-            return self._run_on(slot, request, limits, cancelled)
+            return self._run_on(slot, programs, cancelled)
         finally:
             self._pool.give(slot)
 
+    def _live_builder(self) -> Builder:
+        if self._builder is None:
+            raise SandboxClosedError("the sandbox is not open")
+        return self._builder
+
     def _run_on_first_slot(self, program: Program, limits: Limits) -> ExecutionResult:
         """For the self-test, before the slots are in the pool."""
-        return self._run_on(self._slots[0], _request([program], [limits]), [limits], None)[0]
+        return self._run_on(self._slots[0], [Ready(program, limits)], None)[0][0]
 
     def _run_on(
-        self, slot: Slot, request: bytes, limits: Sequence[Limits], cancelled: threading.Event | None
-    ) -> list[ExecutionResult]:
-        header, outputs = slot.exchange(request, max(one.wall_seconds for one in limits), cancelled)
-        return [self._result(side, outputs[_OUTPUTS_PER_SIDE * n :]) for n, side in enumerate(header["sides"])]
+        self, slot: Slot, programs: Sequence[Ready], cancelled: threading.Event | None
+    ) -> list[tuple[ExecutionResult, dict[str, bytes]]]:
+        longest_seconds = max(one.limits.wall_seconds for one in programs)
+        header, blobs = slot.exchange(_request(programs), longest_seconds, cancelled)
+        outputs = iter(blobs)
+        return [self._result(side, outputs) for side in header["sides"]]
 
-    def _result(self, side: dict[str, Any], outputs: Sequence[bytes]) -> ExecutionResult:
+    def _result(self, side: dict[str, Any], outputs: Iterator[bytes]) -> tuple[ExecutionResult, dict[str, bytes]]:
+        """What came of one side, and the files it made. `outputs` continue with those of the next side."""
         status = RunStatus(side.pop("status"))
-        side.pop("files")
-        stdout, stderr, channel = outputs[:_OUTPUTS_PER_SIDE]
+        names = side.pop("files")
+        stdout, stderr, channel = (next(outputs) for _ in range(_OUTPUTS_PER_SIDE))
+        files = {name: next(outputs) for name in names}
         isolation = str(self._isolation)
-        return ExecutionResult(status, stdout=stdout, stderr=stderr, channel=channel, isolation=isolation, **side)
+        result = ExecutionResult(status, stdout=stdout, stderr=stderr, channel=channel, isolation=isolation, **side)
+        return result, files
 
 
-def _request(programs: Sequence[Program], limits: Sequence[Limits]) -> bytes:
+def _request(programs: Sequence[Ready]) -> bytes:
     sides = []
     blobs = []
-    for program, limit in zip(programs, limits, strict=True):
-        _check(program, limit)
-        sides.append({"mode": program.mode, "limits": asdict(limit), "command": None})
+    for ready in programs:
+        program = ready.program
+        command = asdict(ready.command) if ready.command is not None else None
+        sides.append({"mode": program.mode, "limits": asdict(ready.limits), "command": command})
         contents = list(program.files.values())
         source = program.source.encode("utf-8", "surrogatepass")
         header = {"names": list(program.files), "arguments": program.arguments}
@@ -171,8 +235,6 @@ def _request(programs: Sequence[Program], limits: Sequence[Limits]) -> bytes:
 
 
 def _check(program: Program, limits: Limits) -> None:
-    if program.language != "python":
-        raise InvalidProgramError(f"expected language python, got {program.language!r}")
     for name in program.files:
         if name in ("", ".", "..") or "/" in name or "\0" in name:
             raise InvalidProgramError(f"expected a file name without a folder, got {name!r}")

@@ -64,6 +64,18 @@ class RunStatus(StrEnum):
 
 
 @dataclass(frozen=True)
+class LanguageStatus:
+    """A language, and whether programs in it can be run here."""
+
+    name: str
+    version: str  # of its compiler or interpreter, in its own words; empty where it is missing
+    compiled: bool
+    modes: tuple[Mode, ...]
+    extensions: tuple[str, ...]  # of files, with the dot
+    missing: str | None  # why it cannot be used; None: it can
+
+
+@dataclass(frozen=True)
 class Compilation:
     """What came of compiling a program. A language without a compiler has none."""
 
