@@ -42,7 +42,9 @@ async def _results(judge: Judge[V], plan: Plan, session: ProgramSession) -> list
             while left and (not started or (results and session.has_room())):
                 started.append(asyncio.create_task(session.run(left.popleft())))
                 await asyncio.sleep(0)  # it takes its slot
-            await asyncio.wait(started, return_when=asyncio.FIRST_COMPLETED)
+            if not started[0].done():  # the others that are done wait to be judged
+                running = [task for task in started if not task.done()]
+                await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             while started and started[0].done():
                 results.append(started.popleft().result())
                 if await asyncio.to_thread(judge.settled, plan, results):
