@@ -37,7 +37,9 @@ class CodeParams(Params):
     cpu_seconds: float | None = Field(
         default=None, gt=0, le=60, description="of each run, over its whole process tree; the problem's own, else 4"
     )
-    wall_seconds: float = Field(default=15.0, gt=0, le=120, description="of each run; CPU time is the first limit")
+    wall_seconds: float | None = Field(
+        default=None, gt=0, le=180, description="of each run; 15, or three times its CPU time where that is more"
+    )
     memory_mb: int | None = Field(default=None, ge=32, le=4096, description="of each run; the problem's own, else 512")
     hide_io: bool = Field(default=False, description="leave what the program wrote out of the detail")
 
@@ -46,7 +48,9 @@ class CodeParams(Params):
         cpu = self.cpu_seconds or min(problem.time_limit_s or 4.0, 60.0)
         own = problem.memory_limit_mb and min(max(problem.memory_limit_mb, SMALLEST_MEMORY_MB), 4096)
         return Limits(
-            cpu_seconds=cpu, wall_seconds=max(self.wall_seconds, cpu), memory_bytes=(self.memory_mb or own or 512) * MIB
+            cpu_seconds=cpu,
+            wall_seconds=self.wall_seconds or max(15.0, 3 * cpu),
+            memory_bytes=(self.memory_mb or own or 512) * MIB,
         )
 
 
