@@ -16,7 +16,7 @@ from typing import Any
 
 from reward_server.admission import Admission
 from reward_server.drain import Drain
-from reward_server.errors import BodyTooLarge, RewardServerError, SandboxRefused, Unauthorized
+from reward_server.errors import BodyTooLarge, InvalidProgram, RewardServerError, SandboxRefused, Unauthorized
 from reward_server.executors.fair import FairPrograms
 from reward_server.executors.sandboxed import SandboxedPrograms
 from reward_server.executors.turns import Turns
@@ -140,7 +140,11 @@ class CodeWorkerApp:
                 await asyncio.gather(running, leaving, return_exceptions=True)
 
     async def _result(self, body: bytes) -> bytes:
-        return pack_result(await self._running().session().run(unpack_run(body)))
+        try:
+            run = unpack_run(body)
+        except ValueError as error:
+            raise InvalidProgram(str(error)) from error
+        return pack_result(await self._running().session().run(run))
 
 
 async def _body(receive: Receive, limit_bytes: int) -> bytes:

@@ -16,11 +16,11 @@ READY_SECONDS = 60
 
 
 @contextmanager
-def running_server(log: Path, **environment: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """URL and process of a server that is ready; it is gone afterwards."""
+def running_server(log: Path, *arguments: str, **environment: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """URL and process of a server that is ready; it is gone afterwards. `arguments` follow `serve --port 0`."""
     with log.open("w") as stderr:
         server = subprocess.Popen(
-            [sys.executable, "-m", "reward_server", "serve", "--port", "0"],
+            [sys.executable, "-m", "reward_server", "serve", "--port", "0", *arguments],
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,
@@ -49,5 +49,6 @@ def _wait_until_ready(server: subprocess.Popen[str], url: str, log: Path) -> Non
             if httpx.get(f"{url}/readyz", timeout=5).is_success:
                 return
         except httpx.TransportError:
-            time.sleep(0.1)
+            pass
+        time.sleep(0.1)
     raise RuntimeError(f"the server did not become ready: {log.read_text()[-2000:]}")
