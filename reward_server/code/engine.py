@@ -34,7 +34,7 @@ class Round:
 
     def readings(self, results: Sequence[RunResult]) -> list[Reading]:
         for place in range(len(results)):
-            if place == len(self.read) or self.read[place][0] is not results[place]:
+            if place == len(self.read) or _said(self.read[place][0]) != _said(results[place]):
                 reading = self.parts[place].read(results[place], self.submission)
                 self.read[place:] = [(results[place], reading)]
         return [reading for _, reading in self.read[: len(results)]]
@@ -89,6 +89,12 @@ class CodeJudge:
 
 def _plan(this: Round) -> Plan:
     return Plan([part.run(this.submission) for part in this.parts], this)
+
+
+def _said(result: RunResult) -> tuple[object, ...]:
+    """All that a verdict rests on; what is the same object is compared at no cost."""
+    sides = (result.program, result.tester)
+    return tuple((s.status, s.exit_code, s.signal, s.stdout, s.stderr, s.channel) for s in sides if s is not None)
 
 
 def _late(outcome: Outcome) -> bool:
