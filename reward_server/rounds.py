@@ -1,6 +1,7 @@
 """A judge's plan run to its verdict, round by round. The only loop over programs, whoever asked for them.
 
-Plans are made and judged in threads, since what a program wrote can be long.
+Plans are made and judged in threads, since what a program wrote can be long. One that wrote little is looked at in
+place: handing it to a thread costs more.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from reward_server.programs import Judge, Plan, RunResult
 from sandbox.config import Level
 
 V = TypeVar("V")
+
+LITTLE_BYTES = 4096
 
 
 async def judged(judge: Judge[V], step: Plan | V, session: ProgramSession) -> V:
@@ -47,13 +50,27 @@ async def _results(judge: Judge[V], plan: Plan, session: ProgramSession) -> list
                 await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             while started and started[0].done():
                 results.append(started.popleft().result())
-                if await asyncio.to_thread(judge.settled, plan, results):
+                if await _settled(judge, plan, results):
                     return results
         return results
     finally:
         for task in started:
             task.cancel()
         await asyncio.gather(*started, return_exceptions=True)
+
+
+async def _settled(judge: Judge[V], plan: Plan, results: Sequence[RunResult]) -> bool:
+    if _wrote_little(plan, results):
+        return judge.settled(plan, results)
+    return await asyncio.to_thread(judge.settled, plan, results)
+
+
+def _wrote_little(plan: Plan, results: Sequence[RunResult]) -> bool:
+    """Also what it read is a measure: what is expected of it, and held against what it wrote, is often as long."""
+    last, asked = results[-1], plan.runs[len(results) - 1].program
+    sides = [side for side in (last.program, last.tester) if side is not None]
+    wrote = sum(len(side.stdout) + len(side.channel) for side in sides)
+    return wrote + len(asked.stdin) + len(asked.channel) <= LITTLE_BYTES
 
 
 def _at_the_weakest(results: Sequence[RunResult], isolation: set[str]) -> list[RunResult]:

@@ -71,6 +71,12 @@ class Settings(BaseSettings):
         default=False, description="run code below the isolation floor; say so in answers"
     )
     sandbox_python: Path | None = Field(default=None, description="interpreter for Python programs; chosen when absent")
+    sandbox_base_uid: int = Field(
+        default=60_000,
+        ge=1,
+        le=2**31,
+        description="as root programs run as this user and those after it; see docs/sandbox.md",
+    )
     sandbox_floor: Level = Field(default=Level.BASE, description="isolation below which no program is run")
     code_workers: Listed = Field(
         default=(),

@@ -81,6 +81,7 @@ def _config(settings: Settings) -> SandboxConfig:
     return SandboxConfig(
         slots=settings.sandbox_slots,
         python=None if python is None else str(python),
+        base_uid=settings.sandbox_base_uid,
         floor=settings.sandbox_floor,
         allow_unsafe=settings.sandbox_allow_unsafe,
     )

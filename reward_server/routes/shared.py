@@ -24,7 +24,7 @@ def state_of(request: Request) -> State:
     return state
 
 
-def authorised(request: Request) -> None:
+async def authorised(request: Request) -> None:
     """Bearer key, compared in constant time. Raises Unauthorized."""
     key = state_of(request).settings.api_key
     if key is None:
