@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -64,16 +64,21 @@ class Ready:
 
 
 class Builder:
-    """Thread-safe. `private`: a folder of this sandbox alone, for programs where no cache can be used."""
+    """Thread-safe. `private`: a folder of this sandbox alone, for programs where no cache can be used.
 
-    def __init__(self, config: SandboxConfig, other_uids: bool, private: str, run: RunCommand) -> None:
+    `walls` says which level of isolation holds; `run` carries out one run.
+    """
+
+    def __init__(
+        self, config: SandboxConfig, other_uids: bool, private: str, walls: Callable[[], str], run: RunCommand
+    ) -> None:
         self._config = config
         self._other_uids = other_uids
         self._private = private
         self._run = run
         self._lock = threading.Lock()
         self._made_compiler: Compiler | None = None
-        self._trials = Trials(config.languages, other_uids, self._stores, self._try)
+        self._trials = Trials(config.languages, other_uids, self._stores, walls, self._try)
 
     def begin_trials(self) -> None:
         self._trials.begin()

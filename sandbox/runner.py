@@ -60,8 +60,9 @@ class Sandbox:
             self._start_slots()
             self.report = preflight.examine(self._run_on_first_slot, self._slots[0].facts, self._uids(0) is not None)
             self._isolation = self.report.level
-            if self.report.level.rank < self.config.floor.rank and not self.config.allow_unsafe:
-                raise SandboxFloorError(self.report.refusal(self.config.floor))
+            floor = Level.NAMESPACES if self.config.namespaces else self.config.floor
+            if self.report.level.rank < floor.rank and not self.config.allow_unsafe:
+                raise SandboxFloorError(self.report.refusal(floor))
         except BaseException:
             self.close()
             raise
@@ -75,7 +76,7 @@ class Sandbox:
         separate = preflight.can_separate_uids()
         python = interpreter.choose(self.config.python, separate)
         self._root = tempfile.mkdtemp(prefix="assay-sandbox-", dir=self.config.work_root)
-        self._builder = Builder(self.config, separate, self._root, self._run_command)
+        self._builder = Builder(self.config, separate, self._root, lambda: str(self._isolation), self._run_command)
         for index in range(self.config.slots):
             slot = Slot(self.config, index, python, self._root, self._uids(index))
             self._slots.append(slot)

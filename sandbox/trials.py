@@ -37,16 +37,25 @@ class Trial:
 
 
 class Trials:
-    """Thread-safe. `stores`: folders for what is prepared, the preferred one first; asked for when first needed."""
+    """Thread-safe. `stores`: folders for what is prepared, the preferred one first. `walls`: the level that holds.
+
+    Both are asked for when first needed. What compiled behind other walls is no proof that it does behind these.
+    """
 
     def __init__(
-        self, names: Sequence[str] | None, other_uids: bool, stores: Callable[[], Sequence[str]], run: RunTrial
+        self,
+        names: Sequence[str] | None,
+        other_uids: bool,
+        stores: Callable[[], Sequence[str]],
+        walls: Callable[[], str],
+        run: RunTrial,
     ) -> None:
         """Raises InvalidProgramError for a name that is of no language."""
         self._allowed = set(LANGUAGES) if names is None else {_known(name).name for name in names}
         self._closed = threading.Event()
         self._host = toolchains.host(other_uids, self._closed)
         self._stores = stores
+        self._walls = walls
         self._run = run
         self._lock = threading.Lock()
         self._room = threading.Semaphore(_AT_ONE_TIME)
@@ -143,9 +152,9 @@ class Trials:
         installed = Installed(language, toolchain, folder, fingerprint)
         if not language.run:
             return installed  # Python: the self-test has run in it
-        result = self._run(
-            installed, Program(language.trial, language=language.name, stdin=b"20 22\n"), _LIMITS, self._closed
-        )
+        source = f"{language.trial}{language.comment} {self._walls()}\n"
+        program = Program(source, language=language.name, stdin=b"20 22\n")
+        result = self._run(installed, program, _LIMITS, self._closed)
         if result.status is not RunStatus.EXITED or result.stdout.split() != [b"42"]:
             said = result.compilation.text if result.compilation else ""
             tail = (said.encode() + result.stderr)[-300:].decode(errors="replace")

@@ -72,6 +72,7 @@ class Language:
     main_of: Callable[[Mapping[str, bytes]], str] = no_main  # what was compiled → where it begins
     prepare: Callable[[Language, Toolchain, str, Ask], None] | None = None  # fills a folder once for all compilations
     needs_prepared: bool = False  # without that folder it does not work at all
+    comment: str = "//"  # what begins one
     environment: Mapping[str, str] = field(default_factory=dict)
     data_margin_bytes: int | None = None  # see sandbox.command.Command
     tasks: int = 0  # threads of its runtime

@@ -117,7 +117,12 @@ def _find(host: Host) -> Toolchain:
             release = Path(home, "release").read_text(encoding="utf-8", errors="replace")
             version = re.search(r'^JAVA_VERSION="([^"]*)"', release, re.M)
             text = f"java {version[1]}" if version else os.path.basename(home)
-            return Toolchain(text, {"java": java}, compiler_readable=readable, runtime_readable=readable)
+            return Toolchain(
+                text,
+                {"java": java, "java_folder": os.path.dirname(java)},
+                compiler_readable=readable,
+                runtime_readable=readable,
+            )
         refused.append(f"{java} is absent or cannot be read by programs")
     raise ToolchainError("; ".join(refused) or "there is no javac")
 
@@ -156,6 +161,7 @@ JAVA: Final = Language(
     part_suffixes=(".java",),
     name_source=name_source,
     main_of=main_class,
+    environment={"LD_ORIGIN_PATH": "{java_folder}"},  # for its loader, where there is no /proc to ask
     prepare=_archive,
     tasks=48,
     runtime_memory_bytes=96 << 20,

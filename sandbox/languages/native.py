@@ -68,7 +68,7 @@ def _find_rust(host: Host) -> Toolchain:
         if host.usable(rustc):
             readable = () if sysroot == "/usr" else (sysroot,)
             version = host.ask([rustc, "--version"], {}).strip()
-            return Toolchain(version, {"rustc": rustc, "cc": cc}, compiler_readable=readable)
+            return Toolchain(version, {"rustc": rustc, "cc": cc, "sysroot": sysroot}, compiler_readable=readable)
         refused.append(f"{rustc} cannot be read by programs")
     raise ToolchainError("; ".join(refused) or "there is no rustc")
 
@@ -152,6 +152,7 @@ RUST: Final = Language(
         (
             "{rustc}",
             "-O",
+            "--sysroot={sysroot}",
             "--edition",
             "2021",
             "--crate-name",
