@@ -18,6 +18,7 @@ from sandbox.types import Limits, Mode, RunStatus
 from sandbox.zygote import Zygote
 
 _SETUP_SECONDS: Final = 10.0
+_EXEC_MARGIN_BYTES: Final = 2 << 20  # what a process grows by between telling its size and executing its command
 _OUTPUTS: Final = ("stdout", "stderr", "channel")
 _BY_SIGNAL: Final[dict[int, RunStatus]] = {
     signal.SIGSYS: RunStatus.SECURITY_VIOLATION,
@@ -105,7 +106,10 @@ class Side:
         own_kib = answer.removeprefix(launch.READY)
         if own_kib == answer or not own_kib.isdigit():
             raise SetupFault(answer.decode(errors="replace") or "the process ended while it was set up")
-        self.inherited_memory_bytes = int(own_kib) << 10 if self.command is not None else 0
+        if self.command is not None:
+            self.inherited_memory_bytes = (int(own_kib) << 10) + _EXEC_MARGIN_BYTES
+            usage = tree.usage_of(self.pid)  # it may have ended before the first look at it
+            self.peak_memory_bytes = usage.memory_bytes if usage is not None else 0
         self.started_at = time.monotonic()
 
     def record(self, one: tree.Exit) -> None:
@@ -128,6 +132,8 @@ class Side:
             drain.pump_out()
         if any(drain.over for drain in self.drains.values()):
             self.breaks(RunStatus.OUTPUT_LIMIT)
+        if folder.used_bytes(self.folder, enough=self.limits.disk_bytes) > self.limits.disk_bytes:
+            self.breaks(RunStatus.DISK_LIMIT)
         if self.cpu_seconds > self.limits.cpu_seconds:
             self.breaks(RunStatus.CPU_LIMIT)
         if self.peak_memory_bytes > self.limits.memory_bytes:
