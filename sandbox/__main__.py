@@ -72,6 +72,7 @@ def _describe(report: Report, floor: Level) -> str:
         f"Landlock         {f'ABI {report.landlock_abi}' if report.landlock_abi else 'none'}",
         f"seccomp          {'yes' if report.seccomp else 'none'}",
         f"own uids         {'yes' if report.own_uids else 'no: programs share the uid of the server'}",
+        f"namespaces       {'yes' if report.namespaces else 'no: programs see which files exist outside'}",
         f"Python           {report.python} ({report.python_version})",
         "",
         *(f"{name:{width}}  {text}" for name, text in report.tests.items()),

@@ -17,6 +17,7 @@ class Level(StrEnum):
     NONE = "none"  # a layer of `base` is missing
     BASE = "base"  # no_new_privs, rlimits, Landlock, seccomp, supervisor; programs share the server's uid
     UID = "uid"  # base, and each side of each slot has a uid of its own
+    NAMESPACES = "namespaces"  # base, own uids where we are root, and own file system, network, IPC for each slot
 
     @property
     def rank(self) -> int:
@@ -29,6 +30,7 @@ class SandboxConfig:
 
     slots: int = field(default_factory=lambda: max(1, len(os.sched_getaffinity(0))))  # runs at one time
     python: str | None = None  # interpreter for the programs; None: the first that every slot can read
+    namespaces: bool | None = None  # None: where the kernel lets us; True: open() refuses to go on without them
     base_uid: int = 60_000  # as root, slot n uses base_uid + 2n for a program and base_uid + 2n + 1 for its tester
     work_root: str = field(default_factory=tempfile.gettempdir)  # the work folders are made below it
     floor: Level = Level.BASE  # open() refuses to go on below this level

@@ -17,7 +17,7 @@ _TOPS_LIMIT: Final = 64
 _COLLECT_DEPTH: Final = 16
 _OPEN_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _BLOCK_BYTES: Final = 512  # unit of st_blocks
-_ENTRY_BYTES: Final = 4_096  # what even an empty file costs: the disk limit bounds their number too
+ENTRY_BYTES: Final = 4_096  # what even an empty file costs: the disk limit bounds their number too
 
 
 def make(root: str, uid: int | None) -> str:
@@ -61,7 +61,7 @@ def _used_in(folder: int, path: str, enough: int, pending: list[str]) -> int:
     for entry in _entries(folder):
         with suppress(OSError):
             info = entry.stat(follow_symlinks=False)
-            total += max(info.st_blocks * _BLOCK_BYTES, _ENTRY_BYTES)
+            total += max(info.st_blocks * _BLOCK_BYTES, ENTRY_BYTES)
             if stat.S_ISDIR(info.st_mode):
                 pending.append(f"{path}/{entry.name}")
         if total > enough:

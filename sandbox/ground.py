@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,6 +15,7 @@ DESCRIPTOR_CEILING: Final = 1_024  # no process of ours opens as many
 _SYSTEM_PATHS: Final = (
     "/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/bin", "/bin", "/usr/share/zoneinfo", "/etc/ld.so.cache",
 )  # fmt: skip
+SYSTEM_LINKS: Final = ("/lib", "/lib64", "/bin", "/sbin")  # where they are links
 _READABLE_DEVICES: Final = ("/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 
 
@@ -25,6 +25,7 @@ class SlotSettings:
 
     work_root: str
     uids: tuple[int, int] | None  # for a program and its tester; None: they keep the zygote's
+    namespaces: bool  # enter some of our own
     slots: int
     poll_seconds: float
     partner_grace_seconds: float
@@ -49,10 +50,9 @@ class Ground:
     running_tasks: int  # of this uid when the zygote started
 
     @classmethod
-    def prepare(cls, settings: SlotSettings) -> Ground:
-        python = [os.path.realpath(os.path.join(sys.base_prefix, name)) for name in ("lib", "bin")]
+    def prepare(cls, settings: SlotSettings, running_tasks: int) -> Ground:
         rules = [
-            *landlock.open_rules(dict.fromkeys(map(os.path.realpath, _SYSTEM_PATHS)), landlock.READ),
+            *landlock.open_rules(_system_paths(), landlock.READ),
             *landlock.open_rules(_READABLE_DEVICES, landlock.READ_FILE),
             *landlock.open_rules(["/dev/null"], landlock.READ_FILE | landlock.WRITE_FILE),
         ]
@@ -60,14 +60,11 @@ class Ground:
             own_filter = seccomp.Filter(own_uid=settings.uids is not None)
         except OSError:
             own_filter = None
-        tasks = 0 if settings.uids else _tasks_of(os.getuid())
-        python_rules = tuple(landlock.open_rules(python, landlock.READ))
-        return cls(settings, landlock.abi_version(), tuple(rules), python_rules, own_filter, tasks)
+        python_rules = tuple(landlock.open_rules(_python_paths(), landlock.READ))
+        return cls(settings, landlock.abi_version(), tuple(rules), python_rules, own_filter, running_tasks)
 
     def enter(self) -> None:
         """Do in the zygote what need not be done anew in each program. Nothing here can be taken back."""
-        with suppress(OSError), open("/proc/self/oom_score_adj", "wb", buffering=0) as file:
-            file.write(b"1000")  # if the machine runs out of memory, this and its forks go before the server does
         rlimits.apply_constant()
         kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
         if self.filter is not None:
@@ -83,7 +80,20 @@ class Ground:
         return rlimits.shared_uid_processes(self.running_tasks, self.settings.slots, limits)
 
 
-def _tasks_of(uid: int) -> int:
+def visible_paths() -> list[str]:
+    """All that programs in Python can read or write besides their work folders."""
+    return [*_system_paths(), *_python_paths(), *_READABLE_DEVICES, "/dev/null"]
+
+
+def _system_paths() -> list[str]:
+    return list(dict.fromkeys(map(os.path.realpath, _SYSTEM_PATHS)))
+
+
+def _python_paths() -> list[str]:
+    return [os.path.realpath(os.path.join(sys.base_prefix, name)) for name in ("lib", "bin")]
+
+
+def tasks_of(uid: int) -> int:
     """Threads of all processes of a uid, which is what RLIMIT_NPROC counts."""
     count = 0
     for name in os.listdir("/proc"):

@@ -13,14 +13,17 @@ import signal
 import socket
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final, NoReturn
 
 from sandbox import folder, frames, tree, zygote
-from sandbox.ground import DESCRIPTOR_CEILING, SPARE_DESCRIPTORS, SlotSettings
+from sandbox.ground import DESCRIPTOR_CEILING, SPARE_DESCRIPTORS, SYSTEM_LINKS, SlotSettings, visible_paths
 from sandbox.layers import kernel
+from sandbox.layers.namespaces import NamespaceError, PrivateRoot
 from sandbox.supervisor import serve
 
 _SUPERVISOR_FAILED: Final = 98
+_NO_NAMESPACES: Final = 96
 
 
 def main() -> None:
@@ -32,16 +35,22 @@ def main() -> None:
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
         settings = SlotSettings.from_json(json.loads(sys.argv[1]))
         gc.freeze()
-        supervisor = tree.fork()
+        if _keep(control, settings) == _NO_NAMESPACES:
+            _keep(control, replace(settings, namespaces=False))
+        _clean_up(settings)
     except Exception as error:
         _report_fault(control, error)
-        return
+
+
+def _keep(control: socket.socket, settings: SlotSettings) -> int:
+    """Fork the supervisor and wait for it; its exit code.
+
+    We keep the control socket too, which only matters once it has ended: then the server sees us end.
+    """
+    supervisor = tree.fork()
     if supervisor == 0:
         _supervise(control, settings)
-    control.close()
-    os.dup2(1, 2)  # nobody reads what this process says
-    os.waitpid(supervisor, 0)
-    _clean_up(settings)
+    return os.waitstatus_to_exitcode(os.waitpid(supervisor, 0)[1])
 
 
 def _arrange_descriptors() -> socket.socket:
@@ -71,9 +80,15 @@ def _supervise(control: socket.socket, settings: SlotSettings) -> NoReturn:
     keeper = os.getppid()
     try:
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
-        own_zygote = zygote.start(settings, control)
+        root = PrivateRoot(settings.work_root) if settings.namespaces else None
+        if root is not None:
+            root.link(SYSTEM_LINKS)
+            root.show(visible_paths())
+        own_zygote = zygote.start(settings, control, root)
         facts = {**own_zygote.facts, "processes": [keeper, os.getpid(), own_zygote.pid]}
         frames.write(control.fileno(), frames.pack(facts))
+    except NamespaceError:
+        os._exit(_NO_NAMESPACES)
     except Exception as error:
         _report_fault(control, error)
         os._exit(_SUPERVISOR_FAILED)

@@ -24,6 +24,7 @@ from sandbox.types import ExecutionResult, Limits, Program, RunStatus
 _LIMITS: Final = Limits(cpu_seconds=2, wall_seconds=5, processes=8)
 _NEEDED_CAPABILITIES: Final = {"CHOWN": 0, "DAC_OVERRIDE": 1, "FOWNER": 3, "KILL": 5, "SETGID": 6, "SETUID": 7}
 _ROOT: Final = f"root with CAP_{', CAP_'.join(_NEEDED_CAPABILITIES)} (Docker's default set has them)"
+_NAMESPACES: Final = "root with CAP_SYS_ADMIN, or user namespaces for ordinary users (a default container has neither)"
 _PROBES: Final = (Path(__file__).parent / "probes.py").read_text(encoding="utf-8")
 _ADVICE: Final = {
     "landlock": "a kernel of 5.13 or later with landlock among its LSMs (kernel parameter lsm=...)",
@@ -43,6 +44,7 @@ class Report:
     landlock_abi: int  # 0: none
     seccomp: bool
     own_uids: bool  # each side of each slot runs as a user of its own
+    namespaces: bool  # each slot has its own file system, network, IPC and host name
     python: str  # the interpreter that was chosen for the programs
     python_version: str
     tests: dict[str, str] = field(default_factory=dict)
@@ -53,6 +55,8 @@ class Report:
         advice = [text for name, text in _ADVICE.items() if self.tests.get(name, "pass") != "pass"]
         if not failed and floor is Level.UID:
             advice = [_ROOT]
+        if not failed and floor is Level.NAMESPACES:
+            advice = [_NAMESPACES]
         return (
             f"this host gives isolation level {self.level}, the configured floor is {floor}. "
             f"Failed: {', '.join(failed) or 'nothing'}. Needed: {'; '.join(advice) or 'see docs/sandbox.md'}. "
@@ -84,10 +88,21 @@ def examine(run: Run, facts: dict[str, Any], own_uids: bool) -> Report:
         **_attacks(run),
         **_limits(run),
     }
+    outside_can_be_seen = tests.pop("stat_outside", "pass")  # Landlock does not hide it, a file system of its own does
+    if facts["namespaces"]:
+        tests["stat_outside"] = outside_can_be_seen
+        tests["network"] = _verdict(not facts["network"], "an interface is up")
     held = all(text == "pass" for text in tests.values())
-    level = Level.NONE if not held else Level.UID if own_uids else Level.BASE
+    best = Level.NAMESPACES if facts["namespaces"] else Level.UID if own_uids else Level.BASE
     return Report(
-        level, facts["landlock_abi"], facts["seccomp"], own_uids, facts["python"], facts["python_version"], tests
+        level=best if held else Level.NONE,
+        landlock_abi=facts["landlock_abi"],
+        seccomp=facts["seccomp"],
+        own_uids=own_uids,
+        namespaces=facts["namespaces"],
+        python=facts["python"],
+        python_version=facts["python_version"],
+        tests=tests,
     )
 
 

@@ -25,6 +25,7 @@ def attack(outside: str, secret: str, port: int, unix_path: str, abstract_name: 
         "unix_socket": lambda: socket.socket(socket.AF_UNIX).connect(unix_path),
         "abstract_socket": lambda: socket.socket(socket.AF_UNIX).connect(abstract_name),
         "become_root": lambda: os.setuid(0),
+        "stat_outside": lambda: os.stat(secret),
     }
     answers = {name: _denied(attempt) for name, attempt in attempts.items()}
     strangers = sorted(set(os.environ) - set(allowed))

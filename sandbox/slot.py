@@ -46,6 +46,7 @@ class Slot:
         self._settings = SlotSettings(
             work_root=os.path.join(root, f"slot-{index}"),
             uids=uids,
+            namespaces=config.namespaces is not False,
             slots=config.slots,
             poll_seconds=config.poll_seconds,
             partner_grace_seconds=config.partner_grace_seconds,

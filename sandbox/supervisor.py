@@ -21,6 +21,7 @@ from sandbox.watch import Watch
 from sandbox.zygote import Zygote
 
 _BLOBS_PER_SIDE = 3  # program, stdin, channel
+_WORK_MARGIN_BYTES = 32 << 20  # the watcher shall be the first to act
 
 
 def serve(settings: SlotSettings, control: socket.socket, zygote: Zygote, keeper: int) -> None:
@@ -47,7 +48,9 @@ def _supervise(settings: SlotSettings, run_fd: int, zygote: Zygote, keeper: int)
     """Serve the request that waits on run_fd. Raises nothing the server has not been told of, if it still listens."""
     header = frames.read_header(run_fd)
     sides = [_new_side(settings, index, wanted) for index, wanted in enumerate(header["sides"])]
-    watch = Watch(settings, run_fd, keeper, zygote.pid, sides)
+    watch = Watch(settings, run_fd, keeper, zygote, sides)
+    if zygote.root is not None:
+        zygote.root.resize(sum(side.limits.disk_bytes for side in sides) + _WORK_MARGIN_BYTES)
     try:
         _start(zygote, run_fd, header, sides)
         watch.until_end()

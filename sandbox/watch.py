@@ -14,6 +14,7 @@ from sandbox.layers.identity import acting_as
 from sandbox.pipes import Drain, Feed
 from sandbox.side import Side
 from sandbox.types import RunStatus
+from sandbox.zygote import Zygote
 
 _DISK_PAUSE_SECONDS: Final = 0.05  # short programs are not measured at all; large folders cost at most ...
 _DISK_SHARE: Final = 10  # ... one part in so many of the time
@@ -27,12 +28,13 @@ class Watch:
     The deciding side is the last one: the only program, or the tester. Its partner then has a moment to end as well.
     """
 
-    def __init__(self, settings: SlotSettings, run_fd: int, keeper: int, zygote: int, sides: list[Side]) -> None:
+    def __init__(self, settings: SlotSettings, run_fd: int, keeper: int, zygote: Zygote, sides: list[Side]) -> None:
         self.abandoned = False  # the server has closed its end, or the keeper died: nobody wants the result
         self._settings = settings
         self._run_fd = run_fd
         self._keeper = keeper
-        self._zygote = zygote
+        self._zygote = zygote.pid
+        self._root = zygote.root
         self._sides = sides
         self._side_of: dict[int, Side] = {}  # every process seen so far
         self._poller = select.poll()
@@ -126,12 +128,14 @@ class Watch:
             groups[side.index].append(usage)
         for side in self._sides:
             _check(side, groups[side.index], now)
-        if now >= self._next_disk_look:
+        if now >= self._next_disk_look or self._root is not None:
             self._look_at_disk(groups)
             self._next_disk_look = now + max(_DISK_PAUSE_SECONDS, _DISK_SHARE * (time.monotonic() - now))
 
     def _look_at_disk(self, groups: dict[int, list[tree.Usage]]) -> None:
         for side in self._sides:
+            if self._root is not None and not self._root.may_hold_more_than(side.limits.disk_bytes, folder.ENTRY_BYTES):
+                continue
             used = folder.used_bytes(side.folder, enough=side.limits.disk_bytes)
             with acting_as(side.uid):
                 used += sum(folder.unlinked_bytes(usage.pid) for usage in groups[side.index])

@@ -6,8 +6,8 @@ import ctypes
 import os
 from typing import Any, Final
 
-_libc = ctypes.CDLL(None, use_errno=True)
-_libc.syscall.restype = ctypes.c_long
+libc = ctypes.CDLL(None, use_errno=True)
+libc.syscall.restype = ctypes.c_long
 
 PR_SET_PDEATHSIG: Final = 1
 PR_SET_DUMPABLE: Final = 4
@@ -15,7 +15,8 @@ PR_SET_CHILD_SUBREAPER: Final = 36
 PR_SET_NO_NEW_PRIVS: Final = 38
 
 
-def _checked(result: int, what: str) -> int:
+def checked(result: int, what: str) -> int:
+    """The result of a call of the C library. Raises OSError where it is negative."""
     if result < 0:
         number = ctypes.get_errno()
         raise OSError(number, f"{what}: {os.strerror(number)}")
@@ -25,10 +26,10 @@ def _checked(result: int, what: str) -> int:
 def syscall(number: int, *arguments: Any) -> int:
     """The result of a raw system call. Integers are passed as longs, ctypes objects as they are."""
     passed = [ctypes.c_long(value) if isinstance(value, int) else value for value in arguments]
-    result: int = _libc.syscall(ctypes.c_long(number), *passed)
-    return _checked(result, f"system call {number}")
+    result: int = libc.syscall(ctypes.c_long(number), *passed)
+    return checked(result, f"system call {number}")
 
 
 def prctl(option: int, value: int) -> None:
     zeros = [ctypes.c_ulong(0)] * 3
-    _checked(_libc.prctl(ctypes.c_int(option), ctypes.c_ulong(value), *zeros), f"prctl {option}")
+    checked(libc.prctl(ctypes.c_int(option), ctypes.c_ulong(value), *zeros), f"prctl {option}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import tempfile
 import threading
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from sandbox_harness import SECRET, Runner, left_behind
 
-from sandbox import Sandbox
+from sandbox import Program, Sandbox, SandboxConfig
 from sandbox.config import Level
 
 pytestmark = pytest.mark.sandbox
@@ -170,12 +171,43 @@ print(reached)
 
 
 def test_level_is_that_of_the_host(sandbox: Sandbox, run: Runner) -> None:
-    expected = Level.UID if os.geteuid() == 0 else Level.BASE
+    root = os.geteuid() == 0
+    expected = Level.NAMESPACES if can_make_namespaces() else Level.UID if root else Level.BASE
     assert sandbox.report is not None
-    assert sandbox.report.level is expected
+    assert (sandbox.report.level, sandbox.report.own_uids) == (expected, root)
     assert run.script("").isolation == expected
     uid = int(run.script("import os; print(os.getuid())").stdout)
-    assert (uid == os.getuid()) is (expected is Level.BASE)
+    assert (uid == os.getuid()) is not root
+
+
+def can_make_namespaces() -> bool:
+    """What this host gives, found out by another tool than our own."""
+    command = ["unshare", "--mount", "--net", "mount", "-t", "tmpfs", "none", "/mnt"]
+    command[1:1] = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("namespaces", [True, False])
+def test_only_own_file_system_hides_what_exists(namespaces: bool) -> None:
+    if namespaces and not can_make_namespaces():
+        pytest.skip("this host has no namespaces for us")
+    source = (
+        "import os\nfor path in ('/etc/passwd', '/proc/1', '/root', '/usr/share/doc', '/dev/tty'):\n"
+        "  try: os.stat(path); print(path)\n  except FileNotFoundError: pass"
+    )
+    with Sandbox(SandboxConfig(slots=1, namespaces=namespaces)) as own:
+        seen = own.run(Program(source)).stdout.split()
+        assert own.run(Program("import wave, os; open('x', 'w'); print(os.listdir())")).stdout != b""
+    assert (seen == []) is namespaces
+
+
+def test_namespaces_leave_no_mount_and_no_folder_behind(sandbox: Sandbox) -> None:
+    before = Path("/proc/self/mountinfo").read_text()
+    with Sandbox(SandboxConfig(slots=1)) as own:
+        root = Path(own._root or "")
+        assert own.run(Program("open('x', 'w').write('left')")).exit_code == 0
+        assert Path("/proc/self/mountinfo").read_text() == before
+    assert not root.exists()
 
 
 def test_interpreter_is_one_the_programs_can_read(run: Runner) -> None:

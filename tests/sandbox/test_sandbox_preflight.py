@@ -63,7 +63,7 @@ def test_program_that_gets_out_fails_the_self_test(sandbox: Sandbox) -> None:
 
 
 def test_floor_of_own_uids_needs_root(sandbox: Sandbox) -> None:
-    config = SandboxConfig(slots=1, floor=Level.UID)
+    config = SandboxConfig(slots=1, floor=Level.UID, namespaces=False)
     if os.geteuid() == 0:
         with Sandbox(config) as opened:
             assert opened.report is not None
@@ -71,6 +71,26 @@ def test_floor_of_own_uids_needs_root(sandbox: Sandbox) -> None:
     else:
         with pytest.raises(SandboxFloorError, match="CAP_SETUID"):
             Sandbox(config).open()
+
+
+def test_namespaces_that_are_required_and_missing_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    examine = preflight.examine
+
+    def without(run: preflight.Run, facts: dict[str, object], own_uids: bool) -> preflight.Report:
+        return examine(run, {**facts, "namespaces": False}, own_uids)
+
+    monkeypatch.setattr(preflight, "examine", without)
+    with pytest.raises(SandboxFloorError, match=r"floor is namespaces.*CAP_SYS_ADMIN, or user namespaces"):
+        Sandbox(SandboxConfig(slots=1, namespaces=True)).open()
+
+
+def test_file_system_or_network_that_is_shared_fails_the_self_test(sandbox: Sandbox) -> None:
+    """Claimed namespaces that are not there are found out: the canaries look for themselves."""
+    with Sandbox(SandboxConfig(slots=1, namespaces=False)) as shared:
+        claimed = {**shared._slots[0].facts, "namespaces": True}
+        report = preflight.examine(shared._run_on_first_slot, claimed, os.geteuid() == 0)
+    failed = {name for name, text in report.tests.items() if text != "pass"}
+    assert (report.level, failed) == (Level.NONE, {"stat_outside", "network"})
 
 
 def test_interpreter_that_cannot_be_used_is_named() -> None:

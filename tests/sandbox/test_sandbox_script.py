@@ -141,4 +141,4 @@ def test_usage_is_told(run: Runner) -> None:
     assert 0.2 <= result.cpu_seconds < 0.5
     assert 0.2 <= result.wall_seconds < 5
     assert 50 << 20 <= result.peak_memory_bytes < 120 << 20
-    assert result.isolation in ("base", "uid")
+    assert result.isolation in ("base", "uid", "namespaces")
