@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from reward_server.code.asserts import as_calls
 from reward_server.code.checker import CheckerPart
 from reward_server.code.compare import same_output
 from reward_server.code.outcome import Outcome, bad_end, shown, usage
@@ -35,7 +36,7 @@ def first_parts(submission: Submission) -> Sequence[Part]:
                 parts.append(CallPart(place, test))
             case _:
                 code.append((place, test))
-    return [*parts, TesterPart(tuple(code))] if code else parts
+    return [*parts, as_calls(code, submission) or TesterPart(tuple(code))] if code else parts
 
 
 @dataclass(frozen=True)
