@@ -12,7 +12,7 @@ import stat
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -122,6 +122,18 @@ def prepared(
         except OSError as error:
             why = f"{store}: {error.strerror}"
     raise ToolchainError(why)
+
+
+def prepare_all(languages: Iterable[Language], store: str, other_uids: bool) -> Iterator[tuple[str, str]]:
+    """Prepare in this folder what the languages found on this host need: name, and what came of it."""
+    closed = threading.Event()
+    here = host(other_uids, closed)
+    for language in languages:
+        if language.prepare is not None:
+            try:
+                yield language.name, prepared(language, language.find(here), [store], here, closed)
+            except ToolchainError as error:
+                yield language.name, f"nothing: {error}"
 
 
 def _complete(folder: str) -> bool:

@@ -157,8 +157,8 @@ class Trials:
         result = self._run(installed, program, _LIMITS, self._closed)
         if result.status is not RunStatus.EXITED or result.stdout.split() != [b"42"]:
             said = result.compilation.text if result.compilation else ""
-            tail = (said.encode() + result.stderr)[-300:].decode(errors="replace")
-            raise ToolchainError(f"its trial program ended with {result.status}: {tail.strip()}")
+            told = " ".join((said or result.stderr.decode(errors="replace")).split())
+            raise ToolchainError(f"its trial program ended with {result.status}: {told[:300]}")
         return installed
 
 

@@ -46,6 +46,7 @@ PYTHON: Final = Language(
     modes=(Mode.SCRIPT, Mode.CALLS, Mode.TESTS),
 )
 
+_DRIVER: Final = "calls_driver.js"
 _NODE: Final = ("{node}", "--stack-size={stack_kb}", "--max-old-space-size={memory_mb}", "--v8-pool-size=1")
 
 JAVASCRIPT: Final = Language(
@@ -56,6 +57,8 @@ JAVASCRIPT: Final = Language(
     trial=("const t = require('fs').readFileSync(0, 'utf8').split(/\\s+/).map(Number);\nconsole.log(t[0] + t[1]);\n"),
     find=_find_node,
     run=(*_NODE, "{source}"),
+    calls=(*_NODE, _DRIVER, "{source}"),
+    call_driver=_DRIVER,
     check=("{node}", "--check", "{source}"),
     modes=(Mode.SCRIPT, Mode.CALLS),
     environment={"NODE_NO_WARNINGS": "1", "OPENSSL_CONF": "/dev/null"},
