@@ -81,8 +81,11 @@ class Ground:
 
 
 def visible_paths() -> list[str]:
-    """All that programs in Python can read or write besides their work folders."""
-    return [*_system_paths(), *_python_paths(), *_READABLE_DEVICES, "/dev/null"]
+    """All that programs in Python can read or write besides their work folders, and /proc.
+
+    There they can read nothing; but compilers must find the link to their own executable.
+    """
+    return [*_system_paths(), *_python_paths(), *_READABLE_DEVICES, "/dev/null", "/proc"]
 
 
 def _system_paths() -> list[str]:
