@@ -25,6 +25,8 @@ _ORDER = {"testlib": (_INPUT, _OUTPUT, _ANSWER), "prints": (_INPUT, _ANSWER, _OU
 _REFUSED = (1, 2, 4, 8)  # testlib: wrong answer, presentation error, dirt, unexpected end of file
 _POINTS = 7
 _SHARE = re.compile(rb"(?:[a-z]+[ \t]+)?(0|1|0?\.[0-9]{1,9}|[01]\.0{0,9}|0\.[0-9]{1,9})(?![0-9.])", re.IGNORECASE)
+# Python exits with 1, as for a wrong answer, where an exception goes uncaught; one of its syntax has no traceback.
+_UNCAUGHT = re.compile(rb"^Traceback \(most recent call last\)|^(?:Syntax|Indentation|Tab)Error: ", re.MULTILINE)
 _WORDS = {b"true": 1.0, b"yes": 1.0, b"ok": 1.0, b"false": 0.0, b"no": 0.0}
 
 
@@ -90,8 +92,7 @@ def _share(result: ExecutionResult, checker: Checker) -> float | None:
         return 1.0
     if result.exit_code == _POINTS:
         return _printed(result.stdout) if result.stdout.strip() else _printed(result.stderr)
-    # Python and others exit with 1 where an exception goes uncaught.
-    crashed = canonical(checker.language) == "python" and b"Traceback (most recent call last)" in result.stderr
+    crashed = canonical(checker.language) == "python" and _UNCAUGHT.search(result.stderr)
     return 0.0 if result.exit_code in _REFUSED and not crashed else None
 
 

@@ -91,6 +91,8 @@ def bad_end(result: ExecutionResult) -> Outcome | None:
     verdict = ended_as(result)
     if verdict is CodeVerdict.ACCEPTED:
         return None
+    if result.status is RunStatus.NOT_COMPILED:
+        return Outcome(verdict, "the program does not compile")
     if result.status is RunStatus.EXITED:
         return Outcome(verdict, f"exit code {result.exit_code}", last_line(result.stderr))
     return Outcome(verdict, f"{result.status.value}{f' {result.signal}' if result.signal else ''}")
