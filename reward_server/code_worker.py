@@ -114,7 +114,7 @@ class CodeWorkerApp:
             "refusal": programs.refusal(),
             "version": VERSION,
             "slots": self._settings.sandbox_slots,
-            "languages": programs.languages(),
+            "languages": programs.known_languages(),
             "sandbox": programs.report(),
         }
         return (200 if reason is None else 503), "application/json", _json(said)

@@ -38,21 +38,30 @@ class CodeService:
         self._programs = programs
         self._judge = CodeJudge()
 
-    def languages(self) -> list[LanguageInfo]:
-        return [LanguageInfo(**language) for language in self._programs.languages()]
+    async def languages(self) -> list[LanguageInfo]:
+        """Those that have passed their trial; waits for it."""
+        fields = LanguageInfo.model_fields.keys()
+        known = await self._programs.languages()
+        return [LanguageInfo(**{name: language[name] for name in fields}) for language in known]
 
-    def require_languages(self, names: Iterable[str]) -> None:
+    async def require_languages(self, names: Iterable[str]) -> None:
         """Raises SandboxRefused where no program is run at all, UnknownLanguage for one that is not available here.
 
-        While all code workers are gone nothing is known of languages: then nothing is refused here.
+        Python needs no trial. While all code workers are gone nothing is known of languages, and nothing refused.
         """
         refusal = self._programs.refusal()
         if refusal is not None:
             raise SandboxRefused(f"this server does not run programs: {refusal}")
-        known = [language["name"] for language in self._programs.languages()]
-        for name in names:
-            if known and _known_name(name) not in known:
-                raise UnknownLanguage(f"language {name[:40]!r} is not available here; these are: {', '.join(known)}")
+        asked = {name: _known_name(name) for name in names}
+        known = self._programs.known_languages()
+        if known is None:
+            if set(asked.values()) == {"python"}:
+                return
+            known = await self._programs.languages()
+        here = [language["name"] for language in known]
+        for name, language in asked.items():
+            if here and language not in here:
+                raise UnknownLanguage(f"language {name[:40]!r} is not available here; these are: {', '.join(here)}")
 
     async def run(self, request: CodeRunRequest) -> CodeRunResponse:
         """Raises RequestError where the program cannot be started as it is."""

@@ -71,6 +71,16 @@ class Settings(BaseSettings):
         default=False, description="run code below the isolation floor; say so in answers"
     )
     sandbox_python: Path | None = Field(default=None, description="interpreter for Python programs; chosen when absent")
+    sandbox_namespaces: bool | None = Field(
+        default=None, description="absent: where the kernel lets us; true: no program is run without them; false: never"
+    )
+    sandbox_languages: Listed = Field(default=(), description="names with commas between; none: all that the host has")
+    sandbox_try_languages: bool = Field(
+        default=True, description="try them at the start, in the background; else when first asked for"
+    )
+    sandbox_cache_dir: Path | None = Field(default=None, description="of compiled programs; chosen when absent")
+    sandbox_cache_bytes: int = Field(default=1024 * MIB, ge=256 * MIB, description="of compiled programs")
+    sandbox_toolchain_dir: Path | None = Field(default=None, description="what `sandbox prepare` has made")
     sandbox_base_uid: int = Field(
         default=60_000,
         ge=1,

@@ -45,8 +45,12 @@ class ProgramRunner(Protocol):
         """Why no program will be run here however often it is sent; None where programs are run."""
         ...
 
-    def languages(self) -> list[dict[str, Any]]:
-        """The fields of a `LanguageInfo` for each language that can be run now, by name."""
+    def known_languages(self) -> list[dict[str, Any]] | None:
+        """The fields of a `LanguageInfo` for each language that can be run now; None while they are being tried."""
+        ...
+
+    async def languages(self) -> list[dict[str, Any]]:
+        """The same, when all were tried."""
         ...
 
     def report(self) -> dict[str, Any]:

@@ -24,7 +24,9 @@ class Machine(Protocol):
 
     def outage(self) -> str | None: ...
 
-    def languages(self) -> list[dict[str, Any]]: ...
+    def known_languages(self) -> list[dict[str, Any]] | None: ...
+
+    async def languages(self) -> list[dict[str, Any]]: ...
 
     def report(self) -> dict[str, Any]: ...
 
@@ -43,8 +45,11 @@ class FairPrograms:
     def outage(self) -> str | None:
         return self._machine.outage()
 
-    def languages(self) -> list[dict[str, Any]]:
-        return self._machine.languages()
+    def known_languages(self) -> list[dict[str, Any]] | None:
+        return self._machine.known_languages()
+
+    async def languages(self) -> list[dict[str, Any]]:
+        return await self._machine.languages()
 
     def report(self) -> dict[str, Any]:
         queue = {"slots": self._turns.slots, "busy": self._turns.busy, "waiting": self._turns.waiting}

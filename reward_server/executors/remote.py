@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 ATTEMPTS: Final = 4
 BUSY_PAUSE_SECONDS: Final = 0.5
+TRIAL_PAUSE_SECONDS: Final = 0.25
 GONE_LOOKS: Final = 5  # a worker whose address is no longer known is forgotten after so many failed looks
 
 
@@ -71,13 +72,21 @@ class RemotePrograms:
         reasons += [f"{name}: {why}" for name, why in self._unresolved.items()]
         return f"no code worker can be used ({'; '.join(reasons)})"
 
-    def languages(self) -> list[dict[str, Any]]:
+    def known_languages(self) -> list[dict[str, Any]] | None:
         """Those of any worker, as the first that has it describes it."""
         found: dict[str, dict[str, Any]] = {}
         for worker in self._up():
+            if worker.languages is None:
+                return None
             for language in worker.languages:
                 found.setdefault(language["name"], language)
         return [found[name] for name in sorted(found)]
+
+    async def languages(self) -> list[dict[str, Any]]:
+        while (known := self.known_languages()) is None:
+            self._look_now.set()
+            await asyncio.sleep(TRIAL_PAUSE_SECONDS)
+        return known
 
     def report(self) -> dict[str, Any]:
         up = self._up()
@@ -119,7 +128,7 @@ class RemotePrograms:
                 raise SandboxUnavailable(self.outage() or "no code worker was there in time") from None
         able = [worker for worker in up if worker.speaks(run.program.language)]
         if not able:
-            known = ", ".join(language["name"] for language in self.languages())
+            known = ", ".join(language["name"] for language in self.known_languages() or [])
             raise InvalidProgram(f"expected a language of {known}, got {run.program.language!r}")
         fresh = [worker for worker in able if worker not in failed]
         return min(fresh or able, key=lambda worker: worker.load)

@@ -25,6 +25,7 @@ class SandboxedPrograms:
     def __init__(self, sandbox: Sandbox | None, slots: int, refusal: str | None) -> None:
         self._sandbox = sandbox
         self._refusal = refusal
+        self._trials: asyncio.Task[list[dict[str, Any]]] | None = None
         self._threads = ThreadPoolExecutor(max_workers=slots, thread_name_prefix="sandbox")
 
     @classmethod
@@ -36,7 +37,10 @@ class SandboxedPrograms:
         except SandboxError as error:
             log.error("programs will not be run here: %s", error)
             return cls(None, settings.sandbox_slots, str(error))
-        return cls(sandbox, settings.sandbox_slots, None)
+        programs = cls(sandbox, settings.sandbox_slots, None)
+        if settings.sandbox_try_languages:
+            programs._trials = asyncio.create_task(asyncio.to_thread(_languages, sandbox))
+        return programs
 
     def refusal(self) -> str | None:
         return self._refusal
@@ -44,12 +48,18 @@ class SandboxedPrograms:
     def outage(self) -> str | None:
         return None
 
-    def languages(self) -> list[dict[str, Any]]:
-        if self._sandbox is None or self._sandbox.report is None:
+    def known_languages(self) -> list[dict[str, Any]] | None:
+        if self._sandbox is None:
             return []
-        version = self._sandbox.report.python_version
-        modes = ["script", "calls", "tests"]
-        return [{"name": "python", "version": version, "compiled": False, "modes": modes, "extensions": [".py"]}]
+        done = self._trials is not None and self._trials.done()
+        return self._trials.result() if done and self._trials is not None else None
+
+    async def languages(self) -> list[dict[str, Any]]:
+        if self._sandbox is None:
+            return []
+        if self._trials is None:
+            self._trials = asyncio.create_task(asyncio.to_thread(_languages, self._sandbox))
+        return await asyncio.shield(self._trials)
 
     def report(self) -> dict[str, Any]:
         if self._sandbox is None or self._sandbox.report is None:
@@ -67,13 +77,25 @@ class SandboxedPrograms:
             return await asyncio.shield(running)
         except asyncio.CancelledError:
             cancelled.set()
-            await asyncio.wait([running])
+            await asyncio.gather(running, return_exceptions=True)
             raise
 
     async def close(self) -> None:
         if self._sandbox is not None:
             await asyncio.to_thread(self._sandbox.close)
+        if self._trials is not None:
+            await asyncio.gather(self._trials, return_exceptions=True)
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _languages(sandbox: Sandbox) -> list[dict[str, Any]]:
+    """By name. Where a fault of ours kept a trial from its end, what has no trial stays: programs in Python run."""
+    try:
+        usable = sandbox.languages()
+    except SandboxError as error:
+        log.error("the languages of this host could not all be tried: %s", error)
+        return [{"name": "python", "version": "", "compiled": False, "modes": ["script"], "extensions": [".py"]}]
+    return [{**asdict(one), "modes": [str(mode) for mode in one.modes]} for one in usable]
 
 
 def _config(settings: Settings) -> SandboxConfig:
@@ -81,6 +103,11 @@ def _config(settings: Settings) -> SandboxConfig:
     return SandboxConfig(
         slots=settings.sandbox_slots,
         python=None if python is None else str(python),
+        languages=settings.sandbox_languages or None,
+        cache_dir=None if settings.sandbox_cache_dir is None else str(settings.sandbox_cache_dir),
+        cache_bytes=settings.sandbox_cache_bytes,
+        toolchain_dir=None if settings.sandbox_toolchain_dir is None else str(settings.sandbox_toolchain_dir),
+        namespaces=settings.sandbox_namespaces,
         base_uid=settings.sandbox_base_uid,
         floor=settings.sandbox_floor,
         allow_unsafe=settings.sandbox_allow_unsafe,
@@ -90,6 +117,8 @@ def _config(settings: Settings) -> SandboxConfig:
 def _run(sandbox: Sandbox, run: Run, cancelled: threading.Event) -> RunResult:
     for attempt in range(1, ATTEMPTS + 1):
         try:
+            if run.compile_only:
+                return RunResult(sandbox.compile(run.program, run.limits, cancelled=cancelled))
             if run.tester is None:
                 return RunResult(sandbox.run(run.program, run.limits, cancelled=cancelled))
             return RunResult(*sandbox.run_pair(run.program, run.tester, run.limits, cancelled=cancelled))

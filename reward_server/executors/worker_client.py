@@ -32,7 +32,7 @@ class CodeWorker:
         self.failed_looks = 0
         self.slots = 0
         self.level = Level.NONE
-        self.languages: list[dict[str, Any]] = []
+        self.languages: list[dict[str, Any]] | None = []  # None: they are being tried
         self.sandbox: dict[str, Any] = {}
         self._settings = settings
         self._in_flight = 0
@@ -44,7 +44,7 @@ class CodeWorker:
         return self._in_flight / max(1, self.slots)
 
     def speaks(self, language: str) -> bool:
-        return any(one["name"] == language for one in self.languages)
+        return self.languages is None or any(one["name"] == language for one in self.languages)
 
     def described(self) -> dict[str, Any]:
         return {

@@ -32,7 +32,7 @@ async def run(request: Request) -> Response:
 
     async def answer(body: bytes) -> Answer:
         state, asked, started = state_of(request), parse_request(CodeRunRequest, body), time.perf_counter()
-        state.code.require_languages([asked.language])
+        await state.code.require_languages([asked.language])
         with state.admission.admit(programs=1):
             response = await unless_client_leaves(request, state.code.run(asked))
         telemetry.log_code("ran", request.state.request_id, asked.language, response, time.perf_counter() - started)
@@ -49,7 +49,7 @@ async def judge(request: Request) -> Response:
 
     async def answer(body: bytes) -> Answer:
         state, asked, started = state_of(request), parse_request(CodeJudgeRequest, body), time.perf_counter()
-        state.code.require_languages(languages_of(asked))
+        await state.code.require_languages(languages_of(asked))
         with state.admission.admit(programs=1):
             response = await unless_client_leaves(request, state.code.judge(asked))
         telemetry.log_code("judged", request.state.request_id, asked.language, response, time.perf_counter() - started)
@@ -61,4 +61,4 @@ async def judge(request: Request) -> Response:
 @routes.get(CODE_LANGUAGES_PATH)
 async def languages(request: Request) -> list[LanguageInfo]:
     """The languages that can be judged here now. Their tool chains have passed a trial."""
-    return state_of(request).code.languages()
+    return await state_of(request).code.languages()

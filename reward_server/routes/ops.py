@@ -22,16 +22,18 @@ async def healthz() -> dict[str, str]:
 
 @routes.get(READY_PATH, responses={503: {"description": "Not ready; `reason` says why"}})
 async def readyz(request: Request) -> JSONResponse:
-    """Whether requests are served, else 503 and the reason. How programs are isolated stands under `sandbox`."""
+    """Whether requests are served, else 503 and the reason. How programs are isolated stands under `sandbox`.
+    `languages` is null while they are being tried.
+    """
     state = state_of(request)
-    reason = state.unready()
+    reason, known = state.unready(), state.programs.known_languages()
     said: dict[str, Any] = {
         "ready": reason is None,
         "reason": reason,
         "check_workers": state.settings.check_workers,
         "pending_items": state.admission.pending_items,
         "pending_programs": state.admission.pending_programs,
-        "languages": [language["name"] for language in state.programs.languages()],
+        "languages": None if known is None else [language["name"] for language in known],
         "sandbox": state.programs.report(),
     }
     return JSONResponse(said, 200 if reason is None else 503)

@@ -67,7 +67,10 @@ class NoSandbox:
     def outage(self) -> str | None:
         return None
 
-    def languages(self) -> list[dict[str, Any]]:
+    def known_languages(self) -> list[dict[str, Any]] | None:
+        return []
+
+    async def languages(self) -> list[dict[str, Any]]:
         return []
 
     def report(self) -> dict[str, Any]:
