@@ -161,7 +161,7 @@ def _check_leftovers(findings: Findings, name: str, before: Seen, observe: Calla
     deadline = time.monotonic() + SETTLE_SECONDS
     while True:
         now = observe()
-        left = [text for text in sorted(now.files - before.files) if "pytest" not in text]
+        left = sorted(now.files - before.files)
         settled = now.processes <= before.processes and now.memory_bytes <= before.memory_bytes + GROWTH_BYTES
         if settled and not left:
             return

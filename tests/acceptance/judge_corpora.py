@@ -40,9 +40,9 @@ def main() -> int:
 
 def _run(name: str, server: Server) -> code_corpus.Findings:
     if name == "hostile":
-        return code_corpus.judge_all(server.url, code_corpus.hostile(), lambda: observe(server.pid))
+        return code_corpus.judge_all(server.url, code_corpus.hostile(), lambda: observe(server.pid, server.folder))
     if name == "legitimate":
-        return code_corpus.judge_all(server.url, code_corpus.legitimate(), lambda: observe(server.pid))
+        return code_corpus.judge_all(server.url, code_corpus.legitimate(), lambda: observe(server.pid, server.folder))
     submissions = references.references() if name == "references" else references.mutants(seed=1, per_program=2)
     return code_corpus.judge_all(server.url, submissions, clients=4)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SHARED_FOLDERS = ("tmp", "var/tmp", "dev/shm")
+_OF_OTHERS = ("assay-", "pytest-")  # servers and tests that run beside this one; its own folder is given
 
 
 @dataclass(frozen=True)
@@ -35,14 +36,14 @@ def tree(root: int) -> list[int]:
     return found
 
 
-def observe(root: int) -> Seen:
-    """The tree of `root`, and the files in the folders of its own mount namespace."""
+def observe(root: int, own: Path | None = None) -> Seen:
+    """The tree of `root`, and the files in the folders of its own mount namespace; `own`: its TMPDIR, if not /tmp."""
     pids = tree(root)
     return Seen(
         processes=len(pids),
         descriptors=sum(_count(f"/proc/{pid}/fd") for pid in pids),
         memory_bytes=sum(map(proportional_bytes, pids)),
-        files=frozenset(_files(Path(f"/proc/{root}/root"))),
+        files=frozenset(_files(Path(f"/proc/{root}/root"), own)),
     )
 
 
@@ -75,15 +76,16 @@ def _count(path: str) -> int:
         return 0
 
 
-def _files(root: Path) -> list[str]:
-    """Entries of the shared folders; those of work folders one level deeper, where a run's folder would be left."""
+def _files(root: Path, own: Path | None) -> list[str]:
+    """Entries of the shared folders; of the server's own also what lies in its work folders, one level deeper."""
     found = []
-    for shared in SHARED_FOLDERS:
-        for entry in _entries(root / shared):
-            found.append(f"{shared}/{entry.name}")
-            if entry.name.startswith("assay-sandbox-"):
-                for slot in _entries(entry):
-                    found += [f"{shared}/{entry.name}/{slot.name}/{inner.name}" for inner in _entries(slot)]
+    for folder in (root / shared for shared in SHARED_FOLDERS):
+        names = [entry.name for entry in _entries(folder)]
+        found += [f"{folder.name}/{name}" for name in names if own is None or not name.startswith(_OF_OTHERS)]
+    for entry in _entries(own or root / "tmp"):
+        found.append(entry.name)
+        if entry.name.startswith("assay-sandbox-"):
+            found += [f"{entry.name}/{slot.name}/{e.name}" for slot in _entries(entry) for e in _entries(slot)]
     return found
 
 

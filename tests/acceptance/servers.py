@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +27,7 @@ READY_SECONDS = 120
 class Server:
     url: str
     pid: int  # of the root of its process tree, as this machine counts
+    folder: Path | None = None  # its TMPDIR
 
     def sandbox(self) -> dict[str, object]:
         report: dict[str, object] = httpx.get(f"{self.url}/readyz", timeout=30).json()["sandbox"]
@@ -36,7 +39,9 @@ def bare(log: Path, user: int | None = None, **environment: str) -> Iterator[Ser
     """A server on this machine, as the present user, or as `user` without any privilege."""
     drop = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--bounding-set=-all"] if user else []
     packages = os.pathsep.join([str(ROOT), *(path for path in sys.path if path.endswith("site-packages"))])
-    known = {"PATH": os.environ["PATH"], "REWARD_SECRET": SECRETS[0], **environment}
+    folder = Path(tempfile.mkdtemp(prefix="assay-acceptance-"))
+    folder.chmod(0o1777)
+    known = {"PATH": os.environ["PATH"], "REWARD_SECRET": SECRETS[0], "TMPDIR": str(folder), **environment}
     if user:  # whose Python has to be one that every user can read
         known |= {"PYTHONPATH": packages, "PYTHONDONTWRITEBYTECODE": "1", "HOME": "/nonexistent"}
     command = [*drop, SYSTEM_PYTHON if user else sys.executable, "-m", "reward_server", "serve", "--port", "0"]
@@ -46,7 +51,7 @@ def bare(log: Path, user: int | None = None, **environment: str) -> Iterator[Ser
         assert process.stdout is not None
         url = process.stdout.readline().rpartition(" ")[2].strip()
         wait_until_ready(url, lambda: process.poll() is None, log)
-        yield Server(url, process.pid)
+        yield Server(url, process.pid, folder)
     finally:
         process.terminate()
         try:
@@ -56,6 +61,7 @@ def bare(log: Path, user: int | None = None, **environment: str) -> Iterator[Ser
             process.wait()
         if process.stdout is not None:
             process.stdout.close()
+        shutil.rmtree(folder)
 
 
 def wait_until_ready(url: str, lives: object, log: Path) -> None:

@@ -100,7 +100,7 @@ def main() -> int:
             with ThreadPoolExecutor(CLIENTS) as threads:
                 list(threads.map(lambda one: tally.judge(client, one), itertools.islice(work, options.runs // PARTS)))
             time.sleep(1)  # supervisors end a moment after they have answered
-            seen.append(observe(server.pid))
+            seen.append(observe(server.pid, server.folder))
             _show(part, seen[-1], time.monotonic() - started)
     print(json.dumps({"verdicts": dict(tally.verdicts), "wrong": tally.wrong[:50]}), flush=True)
     grown = _growth(seen)
