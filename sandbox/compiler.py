@@ -176,6 +176,8 @@ def _why(result: ExecutionResult, limits: Limits, made_something: bool) -> str:
         return f"the compiler was ended by signal {result.signal}"
     if result.status is not RunStatus.EXITED:
         return f"the compiler was ended: {result.status}"
+    if b"File size limit exceeded" in result.stderr:
+        return f"the compiler needed larger files than are allowed: {limits.file_bytes >> 20} MiB"
     return "" if result.exit_code or made_something else "the compiler made no program"
 
 

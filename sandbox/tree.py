@@ -196,6 +196,11 @@ def _child_pids(pid: int) -> list[int]:
     return [usage.pid for usage in _by_full_scan(pid) if usage.parent == pid]
 
 
+def has_child(spared: int) -> bool:
+    """Whether this process has a child, living or not yet collected, besides that one."""
+    return any(pid != spared for pid in _child_pids(os.getpid()))
+
+
 def _signal(pid: int, number: int) -> None:
     with suppress(OSError):
         os.kill(pid, number)

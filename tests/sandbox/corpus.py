@@ -15,6 +15,7 @@ from typing import Any
 
 from sandbox import Limits, Mode, Program, RunStatus, Sandbox, SandboxConfig
 from sandbox.calls import Call, ReplyKind, read_replies, requests
+from sandbox.languages import of_file
 from sandbox.suite import Case, CaseStatus, make_tester, read_report
 from sandbox.types import ExecutionResult
 
@@ -28,6 +29,7 @@ _BY_STATUS = {
     RunStatus.PROCESS_LIMIT: "runtime_error",
     RunStatus.SECURITY_VIOLATION: "security_violation",
     RunStatus.SIGNALED: "runtime_error",
+    RunStatus.NOT_COMPILED: "compile_error",
 }
 _ESCAPED = ("/tmp/.c", "/var/tmp/.c", "/dev/shm/.c", "/tmp/escaped", "/tmp/PWNED")
 
@@ -52,8 +54,10 @@ class Judge:
         self.sandbox = sandbox
         self.limits = limits
         self.outputs = b""
+        self.language = "python"
 
-    def verdict(self, source: str, mode: str, tests: list[dict[str, Any]]) -> str:
+    def verdict(self, source: str, mode: str, tests: list[dict[str, Any]], language: str = "python") -> str:
+        self.language = language
         kind, _, entry = mode.partition(":")
         judge = {"stdin": self._stdin, "function": self._calls, "assert": self._suite, "unittest": self._suite}[kind]
         for test in tests:
@@ -64,6 +68,7 @@ class Judge:
 
     def _seen(self, result: ExecutionResult) -> str | None:
         self.outputs += result.stdout + result.stderr + result.channel
+        self.outputs += result.compilation.text.encode() if result.compilation else b""
         if result.status is RunStatus.EXITED:
             return None if result.exit_code == 0 else "runtime_error"
         return _BY_STATUS.get(result.status)
@@ -71,7 +76,8 @@ class Judge:
     def _stdin(self, source: str, test: dict[str, Any]) -> str:
         stdin = eval(test["stdin_expr"]) if "stdin_expr" in test else test["stdin"]  # the corpus is ours
         stdout = eval(test["stdout_expr"]) if "stdout_expr" in test else test["stdout"]
-        result = self.sandbox.run(Program(source, stdin=stdin.encode()), self.limits)
+        program = Program(source, language=self.language, stdin=stdin.encode())
+        result = self.sandbox.run(program, self.limits)
         failed = self._seen(result)
         right = [line.rstrip() for line in result.stdout.rstrip().split(b"\n")] == [
             line.rstrip() for line in stdout.rstrip().encode().split(b"\n")
@@ -79,7 +85,8 @@ class Judge:
         return failed or ("accepted" if right else "wrong_answer")
 
     def _calls(self, source: str, test: dict[str, Any]) -> str:
-        program = Program(source, Mode.CALLS, channel=requests([Call(test["entry"], test["args"])]))
+        channel = requests([Call(test["entry"], test["args"])])
+        program = Program(source, Mode.CALLS, self.language, channel=channel)
         result = self.sandbox.run(program, self.limits)
         failed = self._seen(result)
         reply = read_replies(result.channel, 1)[0]
@@ -105,13 +112,20 @@ def _plain_json(value: Any) -> Any:
 
 
 def hostile(sandbox: Sandbox, folder: Path) -> dict[str, str]:
-    """Name → what is wrong, for the Python programs of the hostile corpus."""
+    """Name → what is wrong, for the programs of the hostile corpus in languages that this host has."""
     problems = json.loads((folder / "_problems.json").read_text())
     index = json.loads((folder / "_index.json").read_text())
-    entries = [entry for entry in index if entry["file"].endswith(".py")]
+    here = {one.name for one in sandbox.languages()}
+    entries = [entry for entry in index if _language(entry["file"]) in here]
     with ThreadPoolExecutor(sandbox.config.slots) as threads:
         complaints = threads.map(lambda entry: _complaint(sandbox, folder, entry, problems), entries)
         return {entry["file"]: text for entry, text in zip(entries, complaints, strict=True) if text}
+
+
+def _language(name: str) -> str:
+    language = of_file(name)
+    assert language is not None, name
+    return language.name
 
 
 def _complaint(sandbox: Sandbox, folder: Path, entry: dict[str, Any], problems: dict[str, Any]) -> str:
@@ -119,7 +133,8 @@ def _complaint(sandbox: Sandbox, folder: Path, entry: dict[str, Any], problems: 
     tests = [{"entry": problem.get("entry", ""), **test} for test in problem.get("tests", [problem])]
     judge = Judge(sandbox, default_limits(problems["limits"]))
     start, clock = time.monotonic(), time.time()
-    verdict = judge.verdict((folder / entry["file"]).read_text(), entry["mode"], tests)
+    language = _language(entry["file"])
+    verdict = judge.verdict((folder / entry["file"]).read_text(), entry["mode"], tests, language)
     seconds = time.monotonic() - start
     wrong = []
     if verdict not in entry["expect"]:
@@ -132,7 +147,8 @@ def _complaint(sandbox: Sandbox, folder: Path, entry: dict[str, Any], problems: 
         wrong.append("a file was left outside")
     if abs(time.time() - clock - seconds) > 5:
         wrong.append("the clock was changed")
-    if seconds > 5 * judge.limits.wall_seconds:
+    compiling = 2 * judge.limits.compile_seconds + 2 if language != "python" else 0
+    if seconds > 5 * judge.limits.wall_seconds + compiling:
         wrong.append(f"it took {seconds:.1f} s")
     if (
         judge.verdict("a, b = map(int, open(0).read().split()); print(a + b)", "stdin", problems["stdin"]["tests"][:1])
@@ -143,12 +159,16 @@ def _complaint(sandbox: Sandbox, folder: Path, entry: dict[str, Any], problems: 
 
 
 def legitimate(sandbox: Sandbox, folder: Path) -> dict[str, str]:
-    """Name → verdict, for the legitimate Python programs that did not get theirs."""
+    """Name → verdict, for the legitimate programs that did not get theirs."""
     wrong = {}
-    for program in sorted(folder.glob("py_*/prog.py")):
+    here = {one.name for one in sandbox.languages()}
+    for program in sorted(folder.glob("*/prog.*")):
+        language = _language(program.name)
+        if language not in here:
+            continue
         spec = json.loads((program.parent / "tests.json").read_text())
         judge = Judge(sandbox, default_limits(spec["limits"]))
-        verdict = judge.verdict(program.read_text(), spec["mode"], spec["tests"])
+        verdict = judge.verdict(program.read_text(), spec["mode"], spec["tests"], language)
         if verdict != spec["expect"]:
             wrong[program.parent.name] = f"{verdict}: {judge.outputs[-500:]!r}"
     return wrong
