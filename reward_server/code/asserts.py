@@ -16,7 +16,7 @@ from typing import Any
 from reward_server.code.outcome import Outcome, bad_end, shown, usage
 from reward_server.code.part import Reading
 from reward_server.code.submission import Submission
-from reward_server.code.testers import CodeTest, Placed, TesterPart
+from reward_server.code.testers import CodeTest, Placed, TesterPart, judged_here
 from reward_server.programs import Run, RunResult
 from reward_server.wire_code import AssertTest, CodeVerdict
 from sandbox.calls import Call, Reply, ReplyKind, read_replies, requests
@@ -48,6 +48,7 @@ class CallsPart:
     tests: Placed
     expected: tuple[Expected, ...]
     channel: bytes
+    restarts: int = 0
 
     def run(self, submission: Submission) -> Run:
         return Run(Program(submission.source, Mode.CALLS, submission.language, channel=self.channel), submission.limits)
@@ -57,10 +58,16 @@ class CallsPart:
         if any(reply.kind is ReplyKind.UNSUPPORTED for reply in replies):
             return Reading(parts=(TesterPart(self.tests),))
         used = usage(result.program)
-        triples = zip(self.tests, self.expected, replies, strict=True)
-        return Reading(
-            {place: replace(_outcome(one, reply, result.program), usage=used) for (place, _), one, reply in triples}
-        )
+        judged = judged_here([reply.kind is ReplyKind.BROKEN for reply in replies], submission, self.restarts)
+        triples = zip(self.tests[:judged], self.expected, replies, strict=False)
+        outcomes = {
+            place: replace(_outcome(one, reply, result.program), usage=used) for (place, _), one, reply in triples
+        }
+        return Reading(outcomes, (self._later(judged),) if judged < len(self.tests) else ())
+
+    def _later(self, start: int) -> CallsPart:
+        expected = self.expected[start:]
+        return CallsPart(self.tests[start:], expected, requests([one.call for one in expected]), self.restarts + 1)
 
 
 def _outcome(expected: Expected, reply: Reply, result: ExecutionResult) -> Outcome:

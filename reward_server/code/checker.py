@@ -18,7 +18,7 @@ from reward_server.programs import Run, RunResult
 from reward_server.wire_code import Checker, CodeVerdict, StdinTest, Usage
 from sandbox.types import ExecutionResult, Limits, Program, RunStatus
 
-LIMITS = Limits(cpu_seconds=10, wall_seconds=30, memory_bytes=512 * MIB, disk_bytes=64 * MIB, compile_seconds=20)
+LIMITS = Limits(cpu_seconds=5, wall_seconds=20, memory_bytes=512 * MIB, disk_bytes=64 * MIB, compile_seconds=20)
 FAILED_FLAG = "checker_failed_on_output"
 _INPUT, _OUTPUT, _ANSWER = "input", "output", "answer"
 _ORDER = {"testlib": (_INPUT, _OUTPUT, _ANSWER), "prints": (_INPUT, _ANSWER, _OUTPUT)}
@@ -64,7 +64,7 @@ class CheckerPart:
             return Reading({self.place: replace(failed, usage=self.usage)})
         if share is None:
             self._require_trial(result.program)
-            return Reading(parts=(replace(self, trial=True),))
+            return Reading(parts=(replace(self, trial=True),), urgent=True)
         verdict = CodeVerdict.ACCEPTED if share == 1.0 else CodeVerdict.WRONG_ANSWER
         return Reading({self.place: Outcome(verdict, points=share, usage=self.usage)})
 

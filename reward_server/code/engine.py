@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from reward_server.code.checker import FAILED_FLAG
 from reward_server.code.judgement import Judgement, internal_judgement, judgement, response
 from reward_server.code.outcome import Outcome
 from reward_server.code.part import Part, Reading
@@ -39,6 +40,17 @@ class Round:
                 self.read[place:] = [(results[place], reading)]
         return [reading for _, reading in self.read[: len(results)]]
 
+    def is_over(self, readings: Sequence[Reading]) -> bool:
+        """Whether nothing that has not been run yet is worth it."""
+        outcomes = [outcome for reading in readings for outcome in reading.outcomes.values()]
+        if any(outcome.verdict is CodeVerdict.COMPILE_ERROR for outcome in outcomes):
+            return True
+        if self.submission.stop_on_failure and not all(outcome.accepted for outcome in outcomes):
+            return True
+        late = sum(any(map(_late, reading.outcomes.values())) for reading in readings)
+        late += sum(map(_late, self.decided.values()))
+        return late >= (1 if self.submission.scoring == "all" else TIME_OUTS_BORNE)
+
 
 class CodeJudge:
     """Pure functions; see reward_server.programs.Judge. A verdict is always about all tests of the submission."""
@@ -54,13 +66,7 @@ class CodeJudge:
         """
         this: Round = plan.context
         readings = this.readings(results)
-        last = readings[-1].outcomes.values()
-        if any(outcome.verdict is CodeVerdict.COMPILE_ERROR for outcome in last):
-            return True
-        if this.submission.stop_on_failure and not all(outcome.accepted for outcome in last):
-            return True
-        late = sum(any(map(_late, reading.outcomes.values())) for reading in readings)
-        return late >= (1 if this.submission.scoring == "all" else TIME_OUTS_BORNE)
+        return readings[-1].urgent or this.is_over(readings)
 
     def judge(self, plan: Plan, results: Sequence[RunResult]) -> Plan | Judgement:
         this: Round = plan.context
@@ -71,7 +77,9 @@ class CodeJudge:
         compilation = this.compilation or _compile_report([result.program for result in results])
         isolation = this.isolation or next((result.program.isolation for result in results), "")
         further = [part for reading in readings for part in reading.parts]
-        if further and not self._decided(this.submission, outcomes):
+        if readings[-1].urgent:
+            further += this.parts[len(readings) :]
+        if further and not this.is_over(readings):
             return _plan(Round(this.submission, further, outcomes, compilation, isolation))
         return judgement(
             this.submission.problem,
@@ -81,10 +89,6 @@ class CodeJudge:
             isolation=isolation,
             hide_io=this.submission.hide_io,
         )
-
-    @staticmethod
-    def _decided(submission: Submission, outcomes: dict[int, Outcome]) -> bool:
-        return submission.stop_on_failure and not all(outcome.accepted for outcome in outcomes.values())
 
 
 def _plan(this: Round) -> Plan:
@@ -98,7 +102,8 @@ def _said(result: RunResult) -> tuple[object, ...]:
 
 
 def _late(outcome: Outcome) -> bool:
-    return outcome.verdict is CodeVerdict.TIME_LIMIT_EXCEEDED
+    """Of tests that cost more than others: a checker that fails is run twice, and may have used up its time."""
+    return outcome.verdict is CodeVerdict.TIME_LIMIT_EXCEEDED or outcome.flag == FAILED_FLAG
 
 
 def _in_order(outcomes: dict[int, Outcome], total: int) -> list[Outcome | None]:

@@ -13,10 +13,11 @@ from reward_server.programs import Run, RunResult
 
 @dataclass(frozen=True)
 class Reading:
-    """Outcomes by the place of their test; `parts` is what another round must find out."""
+    """Outcomes by the place of their test; `parts` must be found out in another round, if urgent before the rest."""
 
     outcomes: Mapping[int, Outcome] = field(default_factory=dict)
     parts: tuple[Part, ...] = ()
+    urgent: bool = False
 
 
 class Part(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from reward_server.code.outcome import Outcome, bad_end, shown, usage
@@ -18,6 +19,7 @@ from sandbox.suite import Case, CaseResult, CaseStatus, Cause, make_tester, read
 from sandbox.types import Mode, Program
 
 CodeTest = AssertTest | CheckTest | UnittestTest | PytestTest
+RESTARTS = 3
 Placed = tuple[tuple[int, CodeTest], ...]  # tests with their places
 
 
@@ -27,6 +29,7 @@ class TesterPart:
 
     __test__ = False  # not for pytest
     tests: Placed
+    restarts: int = 0
 
     def run(self, submission: Submission) -> Run:
         program = Program(submission.source, Mode.CALLS, submission.language)
@@ -58,15 +61,18 @@ class TesterPart:
         outcomes: dict[int, Outcome] = {}
         left: list[tuple[int, CodeTest]] = []
         used = usage(result.program)
-        for (place, test), case in zip(self.tests, report, strict=True):
+        judged = judged_here([_is_gone(case) for case in report], submission, self.restarts)
+        for (place, test), case in zip(self.tests[:judged], report, strict=False):
             if case.status is CaseStatus.UNSUPPORTED:
                 raise GroundTruthInvalid(f"test {place} uses something of pytest that is not supported here")
             if case.status is CaseStatus.UNTRANSFERABLE and case.cause is Cause.ARGUMENT:
                 left.append((place, test))  # the test's own doing; a program could bring about the other causes
             else:
                 outcomes[place] = replace(_outcome(case, result), usage=used)
-        parts: tuple[Part, ...] = (SharedPart(tuple(left), new_tokens(len(left))),) if left else ()
-        return Reading(outcomes, parts)
+        parts: list[Part] = [SharedPart(tuple(left), new_tokens(len(left)))] if left else []
+        if judged < len(self.tests):
+            parts.append(replace(self, tests=self.tests[judged:], restarts=self.restarts + 1))
+        return Reading(outcomes, tuple(parts))
 
     def _report(self, channel: bytes, needed: list[str]) -> tuple[CaseResult, ...]:
         if not needed:
@@ -99,6 +105,19 @@ class SharedPart:
         places = [place for place, _ in self.tests]
         pairs = zip(places, outcomes, strict=True)
         return Reading({place: replace(outcome, usage=used) for place, outcome in pairs})
+
+
+def judged_here(gone: Sequence[bool], submission: Submission, restarts: int) -> int:
+    """How many tests of one process its result decides: up to the first that ended it, so that one endless loop does
+    not fail the tests behind it. All, where that would decide nothing or the process was started anew often enough.
+    """
+    if submission.scoring == "all" or submission.stop_on_failure or restarts == RESTARTS or True not in gone:
+        return len(gone)
+    return gone.index(True) + 1
+
+
+def _is_gone(case: CaseResult) -> bool:
+    return case.status is CaseStatus.NOT_RUN or case.error == "PartnerGone"
 
 
 def _case(test: CodeTest, entry: str | None) -> Case:

@@ -151,8 +151,12 @@ def test_a_broken_checker_judges_nobody(server_url: str, source: str) -> None:
     test = {"type": "stdin", "stdout": "7", "checker": {"source": source}}
     result = score(server_url, "```python\nprint(7)\n```", [test])
     assert (result["status"], result["reward"], result["error"]["code"]) == ("skipped", None, "gold_invalid")
-    body = {"source": "print(7)", "tests": [test]}
-    assert httpx.post(f"{server_url}/v1/code/judge", json=body, timeout=90).status_code == 422
+
+
+def test_tests_that_turn_out_broken_are_the_fault_of_the_request(server_url: str) -> None:
+    test = {"type": "stdin", "stdout": "7", "checker": {"source": "raise SystemExit(3)"}}
+    answer = httpx.post(f"{server_url}/v1/code/judge", json={"source": "print(7)", "tests": [test]}, timeout=90)
+    assert (answer.status_code, answer.json()["code"]) == (422, "gold_invalid")
 
 
 def test_partial_credit(server_url: str) -> None:
@@ -178,6 +182,19 @@ def test_a_time_out_of_one_test_leaves_the_others_their_chance(server_url: str) 
     tests = [{"type": "call", "entry": "f", "args": [1], "expected": 1}] * 5
     answer = judged(server_url, source, *tests, limits={"cpu_s": 0.3, "wall_s": 5})
     assert verdicts(answer) == ["time_limit_exceeded"] * 3 + ["not_run"] * 2
+
+
+@pytest.mark.parametrize("more", ["", "\nassert True"], ids=["calls", "tester"])
+@pytest.mark.parametrize("trap", ["while True: pass", "import os; os._exit(0)", "import os; os.abort()"])
+def test_a_process_that_one_test_ends_is_started_anew_for_the_others(server_url: str, trap: str, more: str) -> None:
+    source = f"def f(n):\n    if n == 1:\n        {trap}\n    return n"
+    tests = [{"type": "assert", "code": f"assert f({n}) == {n}{more}"} for n in range(4)]
+    limits = {"cpu_s": 0.3, "wall_s": 5}
+    answer = judged(server_url, source, *tests, limits=limits)
+    assert [report["score"] for report in answer["tests"]] == [1.0, 0.0, 1.0, 1.0]
+    tests = [{"type": "assert", "code": f"assert f(1) == {n}{more}"} for n in range(9)]
+    assert judged(server_url, source, *tests, limits=limits)["score"] == 0.0
+    assert judged(server_url, source, *tests, scoring="all", limits=limits)["score"] == 0.0
 
 
 def test_nothing_of_the_tests_is_in_an_answer(server_url: str) -> None:

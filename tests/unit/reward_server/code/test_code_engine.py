@@ -288,6 +288,31 @@ def test_a_checker_that_fails_is_tried_on_the_expected_output(protocol: str, res
         JUDGE.judge(trial, [RunResult(result)])
 
 
+def test_a_checker_that_fails_is_tried_before_it_is_run_on_the_other_tests() -> None:
+    step = JUDGE.judge(plan_of(submitted(*[stdin(checker=CHECKER)] * 6)), [RunResult(said(b"7"))] * 6)
+    outputs = []
+    while isinstance(step, Plan):
+        results = []
+        for run in step.runs:
+            outputs.append(run.program.files["output"])
+            results.append(RunResult(ENDED if outputs[-1] == b"1" else LATE))
+            if JUDGE.settled(step, results):
+                break
+        step = JUDGE.judge(step, results)
+    assert outputs == [b"7", b"1"] * 3  # and after the third it is not run any more
+    assert [report.verdict.value for report in step.tests] == ["wrong_answer"] * 3 + ["not_run"] * 3
+
+
+def test_a_checker_that_fails_its_trial_is_not_run_again() -> None:
+    step = JUDGE.judge(plan_of(submitted(*[stdin(checker=CHECKER)] * 6)), [RunResult(said(b"7"))] * 6)
+    assert isinstance(step, Plan)
+    assert JUDGE.settled(step, [RunResult(LATE)])
+    trial = JUDGE.judge(step, [RunResult(LATE)])
+    assert isinstance(trial, Plan)
+    with pytest.raises(GroundTruthInvalid, match="the checker of test 0"):
+        JUDGE.settled(trial, [RunResult(LATE)])
+
+
 @pytest.mark.parametrize("result", [BROKEN, replace(ENDED, exit_code=3)])
 def test_a_checker_that_says_so_itself_judges_nobody(result: ExecutionResult) -> None:
     with pytest.raises(GroundTruthInvalid, match="the checker of test 0"):
