@@ -109,6 +109,7 @@ def _describe(report: preflight.Report, floor: Level) -> str:
         f"Landlock         {f'ABI {report.landlock_abi}' if report.landlock_abi else 'none'}",
         f"seccomp          {'yes' if report.seccomp else 'none'}",
         f"own uids         {'yes' if report.own_uids else 'no: programs share the uid of the server'}",
+        f"control groups   {report.cgroup}",
         f"namespaces       {'yes' if report.namespaces else 'no: programs see which files exist outside'}",
         f"Python           {report.python} ({report.python_version})",
         "",

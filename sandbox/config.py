@@ -31,6 +31,8 @@ class SandboxConfig:
     slots: int = field(default_factory=lambda: max(1, len(os.sched_getaffinity(0))))  # runs at one time
     python: str | None = None  # interpreter for the programs; None: the first that every slot can read
     namespaces: bool | None = None  # None: where the kernel lets us; True: open() refuses to go on without them
+    cgroup: bool = True  # use control groups where some can be made
+    cgroup_parent: str | None = None  # a delegated group of version 2 to make them in; None: the server's own
     base_uid: int = 60_000  # as root, slot n uses base_uid + 2n for a program and base_uid + 2n + 1 for its tester
     work_root: str = field(default_factory=tempfile.gettempdir)  # the work folders are made below it
     floor: Level = Level.BASE  # open() refuses to go on below this level

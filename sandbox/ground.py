@@ -26,6 +26,8 @@ class SlotSettings:
     work_root: str
     uids: tuple[int, int] | None  # for a program and its tester; None: they keep the zygote's
     namespaces: bool  # enter some of our own
+    cgroup: str | None  # name of its control groups, None for none
+    cgroup_parent: str | None
     slots: int
     poll_seconds: float
     partner_grace_seconds: float
@@ -70,11 +72,14 @@ class Ground:
         if self.filter is not None:
             self.filter.install()
 
-    def process_limit(self, limits: Limits, runtime_tasks: int = 0) -> int:
-        """RLIMIT_NPROC: exact where the side has a uid of its own, otherwise only an outer wall. It counts threads.
+    def process_limit(self, limits: Limits, runtime_tasks: int = 0) -> int | None:
+        """RLIMIT_NPROC, which counts threads: None where a control group does that.
 
+        Otherwise it is exact where the side has a uid of its own, and elsewhere only an outer wall.
         `runtime_tasks`: threads that the runtime of the program's language needs. Processes are counted by watch.py.
         """
+        if self.settings.cgroup is not None:
+            return None
         if self.settings.uids:
             return limits.processes + runtime_tasks
         return rlimits.shared_uid_processes(self.running_tasks, self.settings.slots, limits)

@@ -18,12 +18,13 @@ from typing import Final, NoReturn
 
 from sandbox import folder, frames, tree, zygote
 from sandbox.ground import DESCRIPTOR_CEILING, SPARE_DESCRIPTORS, SYSTEM_LINKS, SlotSettings, visible_paths
-from sandbox.layers import kernel
+from sandbox.layers import cgroup, kernel
 from sandbox.layers.namespaces import NamespaceError, PrivateRoot
 from sandbox.supervisor import serve
 
 _SUPERVISOR_FAILED: Final = 98
 _NO_NAMESPACES: Final = 96
+_SIDES: Final = 2  # a program and its tester
 
 
 def main() -> None:
@@ -34,22 +35,24 @@ def main() -> None:
         kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
         settings = SlotSettings.from_json(json.loads(sys.argv[1]))
+        groups = cgroup.make(settings.cgroup, _SIDES, settings.cgroup_parent) if settings.cgroup else None
+        settings = replace(settings, cgroup=settings.cgroup if groups else None)
         gc.freeze()
-        if _keep(control, settings) == _NO_NAMESPACES:
-            _keep(control, replace(settings, namespaces=False))
-        _clean_up(settings)
+        if _keep(control, settings, groups) == _NO_NAMESPACES:
+            _keep(control, replace(settings, namespaces=False), groups)
+        _clean_up(settings, groups)
     except Exception as error:
         _report_fault(control, error)
 
 
-def _keep(control: socket.socket, settings: SlotSettings) -> int:
+def _keep(control: socket.socket, settings: SlotSettings, groups: cgroup.Groups | None) -> int:
     """Fork the supervisor and wait for it; its exit code.
 
     We keep the control socket too, which only matters once it has ended: then the server sees us end.
     """
     supervisor = tree.fork()
     if supervisor == 0:
-        _supervise(control, settings)
+        _supervise(control, settings, groups)
     return os.waitstatus_to_exitcode(os.waitpid(supervisor, 0)[1])
 
 
@@ -76,7 +79,7 @@ def _reset_signals() -> None:
             signal.signal(number, signal.SIG_DFL)
 
 
-def _supervise(control: socket.socket, settings: SlotSettings) -> NoReturn:
+def _supervise(control: socket.socket, settings: SlotSettings, groups: cgroup.Groups | None) -> NoReturn:
     keeper = os.getppid()
     try:
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
@@ -85,8 +88,8 @@ def _supervise(control: socket.socket, settings: SlotSettings) -> NoReturn:
             root.link(SYSTEM_LINKS)
             root.show(visible_paths())
         own_zygote = zygote.start(settings, control, root)
-        facts = {**own_zygote.facts, "processes": [keeper, os.getpid(), own_zygote.pid]}
-        frames.write(control.fileno(), frames.pack(facts))
+        own = {"processes": [keeper, os.getpid(), own_zygote.pid], "cgroup": f"v{groups.version}" if groups else "none"}
+        frames.write(control.fileno(), frames.pack({**own_zygote.facts, **own}))
     except NamespaceError:
         os._exit(_NO_NAMESPACES)
     except Exception as error:
@@ -94,7 +97,7 @@ def _supervise(control: socket.socket, settings: SlotSettings) -> NoReturn:
         os._exit(_SUPERVISOR_FAILED)
     try:
         os.dup2(1, 2)  # from here on nobody reads what it says
-        serve(settings, control, own_zygote, keeper)
+        serve(settings, control, own_zygote, keeper, groups.groups if groups else ())
     except BaseException:
         os._exit(_SUPERVISOR_FAILED)  # the server sees its socket close without an answer
     os._exit(0)
@@ -104,9 +107,11 @@ def _report_fault(control: socket.socket, error: Exception) -> None:
     frames.write(control.fileno(), frames.pack({"fault": f"{type(error).__name__}: {error}"}))
 
 
-def _clean_up(settings: SlotSettings) -> None:
+def _clean_up(settings: SlotSettings, groups: cgroup.Groups | None) -> None:
     """End what is left, after a supervisor that was killed, and remove the folders: a killed server cannot do it."""
     tree.kill_all(settings.cleanup_seconds, lambda _: None)
+    if groups is not None:
+        groups.remove()
     with suppress(OSError):
         for name in os.listdir(settings.work_root):
             with suppress(OSError):

@@ -45,6 +45,7 @@ class Report:
     seccomp: bool
     own_uids: bool  # each side of each slot runs as a user of its own
     namespaces: bool  # each slot has its own file system, network, IPC and host name
+    cgroup: str  # "v1" or "v2": version of the control groups in use, "none"
     python: str  # the interpreter that was chosen for the programs
     python_version: str
     tests: dict[str, str] = field(default_factory=dict)
@@ -100,6 +101,7 @@ def examine(run: Run, facts: dict[str, Any], own_uids: bool) -> Report:
         seccomp=facts["seccomp"],
         own_uids=own_uids,
         namespaces=facts["namespaces"],
+        cgroup=facts["cgroup"],
         python=facts["python"],
         python_version=facts["python_version"],
         tests=tests,

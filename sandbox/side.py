@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from sandbox import folder, frames, launch, tree
 from sandbox.command import Command
+from sandbox.layers.cgroup import Group
 from sandbox.pipes import Drain, Feed
 from sandbox.types import Limits, Mode, RunStatus
 from sandbox.zygote import Zygote
@@ -55,6 +56,7 @@ class Side:
     input_fds: dict[str, int] = field(default_factory=dict)
     inherited_memory_bytes: int = 0  # the peak of the process before it executed its command: not the program's doing
     files: dict[str, bytes] = field(default_factory=dict)  # what it left in Command.outputs
+    group: Group | None = None  # its control group
 
     def start(self, zygote: Zygote, channel: tuple[int, int] | None) -> None:
         """Have the process forked. `channel`: the pipe ends to its partner, None for pipes to us. Raises SetupFault."""
@@ -74,12 +76,30 @@ class Side:
             order = launch.Order(self.index, self.mode, self.limits, self.folder, self.command)
             if self.command is not None and self.command.copied:
                 theirs.append(launch.copied(self.command.copied))
+            if self.group is not None:
+                self.group.begin(self._charged_bytes(zygote), self.limits.processes + self._runtime_tasks())
             self.pid = zygote.spawn(order, theirs)
+            if self.group is not None:
+                self.group.admit(self.pid)  # none of the program's own code runs before this
         except OSError as error:
             raise SetupFault(str(error)) from error
         self.pidfd = os.pidfd_open(self.pid)
         for fd in theirs:
             os.close(fd)
+
+    def _charged_bytes(self, zygote: Zygote) -> int:
+        """What its control group may hold: its memory, and its files where these are in memory too."""
+        return self.limits.memory_bytes + (self.limits.disk_bytes if zygote.root is not None else 0)
+
+    def _runtime_tasks(self) -> int:
+        return self.command.tasks if self.command is not None else 0
+
+    def look_at_group(self) -> None:
+        """Take over what the control group knows better: CPU time of children nobody waited for, memory at its end."""
+        if self.group is not None:
+            self.cpu_seconds = max(self.cpu_seconds, self.group.cpu_seconds())
+            if self.group.out_of_memory():
+                self.breaks(RunStatus.MEMORY_LIMIT)
 
     def _input(self, name: str) -> int:
         theirs, ours = os.pipe()
@@ -132,12 +152,15 @@ class Side:
             drain.pump_out()
         if any(drain.over for drain in self.drains.values()):
             self.breaks(RunStatus.OUTPUT_LIMIT)
+        self.look_at_group()
         if folder.used_bytes(self.folder, enough=self.limits.disk_bytes) > self.limits.disk_bytes:
             self.breaks(RunStatus.DISK_LIMIT)
         if self.cpu_seconds > self.limits.cpu_seconds:
             self.breaks(RunStatus.CPU_LIMIT)
         if self.peak_memory_bytes > self.limits.memory_bytes:
             self.breaks(RunStatus.MEMORY_LIMIT)
+        if self.group is not None and self.peak_memory_bytes == 0:
+            self.peak_memory_bytes = self.group.peak_bytes()  # it was over before the first look
         if self.command is not None and self.command.outputs is not None:
             self._collect(self.command, self.command.outputs)
         folder.remove(self.folder)

@@ -46,6 +46,8 @@ class Slot:
         self._settings = SlotSettings(
             work_root=os.path.join(root, f"slot-{index}"),
             uids=uids,
+            cgroup=f"{os.path.basename(root)}-{index}" if config.cgroup else None,
+            cgroup_parent=config.cgroup_parent,
             namespaces=config.namespaces is not False,
             slots=config.slots,
             poll_seconds=config.poll_seconds,

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 from sandbox import folder, frames, tree
 from sandbox.command import Command
 from sandbox.ground import DESCRIPTOR_CEILING, SlotSettings
+from sandbox.layers.cgroup import Group
 from sandbox.side import SetupFault, Side
 from sandbox.types import Limits, Mode
 from sandbox.watch import Watch
@@ -24,14 +26,14 @@ _BLOBS_PER_SIDE = 3  # program, stdin, channel
 _WORK_MARGIN_BYTES = 32 << 20  # the watcher shall be the first to act
 
 
-def serve(settings: SlotSettings, control: socket.socket, zygote: Zygote, keeper: int) -> None:
+def serve(settings: SlotSettings, control: socket.socket, zygote: Zygote, keeper: int, groups: Sequence[Group]) -> None:
     """Serve runs until the server goes away. For each comes, on the control socket, the end of a socket of its own."""
     first_of_a_run = _fill_gaps_between_descriptors()
     while True:
         _, descriptors, _, _ = socket.recv_fds(control, 1, 1)
         if not descriptors:
             return
-        _supervise(settings, descriptors[0], zygote, keeper)
+        _supervise(settings, descriptors[0], zygote, keeper, groups)
         os.closerange(first_of_a_run, DESCRIPTOR_CEILING)  # however the run ended, nothing of it stays open
 
 
@@ -44,10 +46,12 @@ def _fill_gaps_between_descriptors() -> int:
     return fd
 
 
-def _supervise(settings: SlotSettings, run_fd: int, zygote: Zygote, keeper: int) -> None:
+def _supervise(settings: SlotSettings, run_fd: int, zygote: Zygote, keeper: int, groups: Sequence[Group]) -> None:
     """Serve the request that waits on run_fd. Raises nothing the server has not been told of, if it still listens."""
     header = frames.read_header(run_fd)
     sides = [_new_side(settings, index, wanted) for index, wanted in enumerate(header["sides"])]
+    for side, group in zip(sides, groups, strict=False):
+        side.group = group
     watch = Watch(settings, run_fd, keeper, zygote, sides)
     if zygote.root is not None:
         zygote.root.resize(sum(side.limits.disk_bytes for side in sides) + _WORK_MARGIN_BYTES)
@@ -60,6 +64,8 @@ def _supervise(settings: SlotSettings, run_fd: int, zygote: Zygote, keeper: int)
     watch.reap()
     for side in sides:
         side.stopped = side.wait_status is None
+        if side.stopped and side.group is not None:
+            side.group.end()
     if not tree.kill_all(settings.cleanup_seconds, watch.record, spared=zygote.pid):
         raise TimeoutError("a process of the run could not be killed")
     answer = _fault(sides, fault) if fault else _result(sides)

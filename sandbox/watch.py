@@ -18,6 +18,8 @@ from sandbox.zygote import Zygote
 
 _DISK_PAUSE_SECONDS: Final = 0.05  # short programs are not measured at all; large folders cost at most ...
 _DISK_SHARE: Final = 10  # ... one part in so many of the time
+_SURVIVOR_SECONDS: Final = 0.06  # what is left behind works if it ...
+_WORKING_SECONDS: Final = 0.002  # ... uses so much CPU time in that time
 _READABLE: Final = select.POLLIN | select.POLLHUP | select.POLLERR
 _WRITABLE: Final = select.POLLOUT | select.POLLERR
 
@@ -52,6 +54,24 @@ class Watch:
         grace_until = time.monotonic() + self._settings.partner_grace_seconds
         while self._undisturbed() and self._alive() and time.monotonic() < grace_until:
             self._turn()
+        if len(self._sides) == 1:
+            self._let_survivors_work(self._sides[0])
+
+    def _let_survivors_work(self, side: Side) -> None:
+        """What a program left behind has the same limits, and ends with it unless it works: then it has not ended.
+
+        So one that hops from fork to fork runs into its limit on CPU time, and a daemon that sleeps costs a moment.
+        """
+        self.reap()
+        while self._undisturbed() and tree.has_child(self._zygote):
+            before = side.cpu_seconds
+            until = time.monotonic() + _SURVIVOR_SECONDS
+            while self._undisturbed() and time.monotonic() < until:
+                self._turn()
+            if side.cpu_seconds - before < _WORKING_SECONDS:
+                return
+            if time.monotonic() - side.started_at > side.limits.wall_seconds:
+                side.breaks(RunStatus.WALL_LIMIT)
 
     def record(self, one: tree.Exit) -> None:
         self._owner(one[0]).record(one)
@@ -147,6 +167,7 @@ def _check(side: Side, processes: list[tree.Usage], now: float) -> None:
     """Compare what a side's tree uses with its limits. CPU comes first: it does not depend on how busy the host is."""
     limits = side.limits
     side.cpu_seconds = max(side.cpu_seconds, side.reaped_cpu_seconds + sum(one.cpu_seconds for one in processes))
+    side.look_at_group()
     if side.cpu_seconds > limits.cpu_seconds:
         side.breaks(RunStatus.CPU_LIMIT)
     memory_bytes = _memory_bytes(side, processes)
