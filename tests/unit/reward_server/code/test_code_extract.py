@@ -4,6 +4,7 @@ import pytest
 
 from reward_server.code.blocks import extract_source
 from reward_server.code.python_source import complete
+from reward_server.ground_truth.languages import canonical
 
 FENCED = "Here it is:\n```python\nx = 1\n```\nDone."
 
@@ -201,3 +202,29 @@ def test_a_prompt_of_imports_alone_is_kept_and_a_word_of_prose_is_not() -> None:
     source = "def f():\n    return math.pi\n"
     assert complete(source, "import math", ["f"]) == "import math\n" + source
     assert complete(source, "hello", ["f"]) == source
+
+
+@pytest.mark.parametrize(
+    ("language", "names"),
+    [
+        ("c", ["c", "C", "c11"]),
+        ("cpp", ["cpp", "c++", "C++17", "cc", "cxx", "cpp20"]),
+        ("java", ["java", "Java", "java17"]),
+        ("javascript", ["js", "javascript", "node", "mjs"]),
+        ("go", ["go", "golang"]),
+        ("rust", ["rust", "rs"]),
+        ("bash", ["bash", "sh", "shell"]),
+    ],
+)
+def test_every_language_has_its_names(language: str, names: list[str]) -> None:
+    for name in names:
+        text = f"```text\nno\n```\n```{name}\nyes\n```\n```\noutput\n```\n```ruby\nno\n```"
+        assert extract_source(text, language) == "yes\n"
+        assert canonical(name) == language
+    assert extract_source("```ruby\nno\n```", language) is None
+    assert extract_source("```\nyes\n```", language) == "yes\n"
+
+
+@pytest.mark.parametrize(("language", "name"), [("c", "cpp"), ("c", "cs"), ("java", "javascript"), ("go", "gosu")])
+def test_names_of_other_languages_are_others(language: str, name: str) -> None:
+    assert extract_source(f"```{name}\nno\n```", language) is None
