@@ -11,6 +11,7 @@ from sandbox.layers import kernel, landlock, rlimits, seccomp
 from sandbox.types import Limits
 
 SPARE_DESCRIPTORS: Final = 16  # descriptors below are kept free for the programs' own
+WALL_STRETCH: Final = 4  # a run may last so many times its wall limit, if it waited for a processor for the rest
 DESCRIPTOR_CEILING: Final = 1_024  # no process of ours opens as many
 _SYSTEM_PATHS: Final = (
     "/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/bin", "/bin", "/usr/share/zoneinfo", "/etc/ld.so.cache",

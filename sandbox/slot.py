@@ -19,7 +19,7 @@ from typing import Any, Final
 from sandbox import frames
 from sandbox.config import SandboxConfig
 from sandbox.errors import SandboxCancelledError, SandboxClosedError, SandboxCrashedError
-from sandbox.ground import SlotSettings
+from sandbox.ground import WALL_STRETCH, SlotSettings
 
 ENVIRONMENT: Final = {  # all that a program finds in its environment, besides its own HOME, TMPDIR and PWD
     "PATH": "/usr/local/bin:/usr/bin:/bin",
@@ -118,7 +118,7 @@ class Slot:
             try:
                 with theirs:
                     socket.send_fds(self._live_control(), [b"r"], [theirs.fileno()])
-                longest_seconds = wall_seconds + self._config.cleanup_seconds + _MARGIN_SECONDS
+                longest_seconds = WALL_STRETCH * wall_seconds + self._config.cleanup_seconds + _MARGIN_SECONDS
                 _bound_blocking(ours, longest_seconds)
                 frames.write(ours.fileno(), request)
                 self._await_answer(ours.fileno(), time.monotonic() + longest_seconds, cancelled)

@@ -112,6 +112,15 @@ def _stat(path: str) -> list[bytes] | None:
         return None
 
 
+def delay_seconds(pid: int) -> float:
+    """How long the threads of a process were ready to run and waited for a processor: the one that waited longest."""
+    delays = [0]
+    for path in task_paths(pid):
+        with suppress(OSError, IndexError), open(f"{path}/schedstat", "rb", buffering=0) as file:
+            delays.append(int(file.read().split()[1]))
+    return max(delays) / 1e9
+
+
 def _pages_of_threads(pid: int) -> int:
     """Memory of a process whose first thread has ended: /proc shows it as empty while the others live on in it."""
     stats = [_stat(path) for path in task_paths(pid)]

@@ -37,7 +37,7 @@ class Limits:
     """What a run may use, over its whole process tree."""
 
     cpu_seconds: float = 2.0
-    wall_seconds: float = 10.0
+    wall_seconds: float = 10.0  # time in which it waited for a processor is given back, up to four times as long
     memory_bytes: int = 256 << 20
     output_bytes: int = 1 << 20  # stdout, stderr and channel, each
     processes: int = 32

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from sandbox import folder, tree
-from sandbox.ground import SlotSettings
+from sandbox.ground import WALL_STRETCH, SlotSettings
 from sandbox.layers.identity import acting_as
 from sandbox.pipes import Drain, Feed
 from sandbox.side import Side
@@ -176,8 +176,20 @@ def _check(side: Side, processes: list[tree.Usage], now: float) -> None:
         side.breaks(RunStatus.MEMORY_LIMIT)
     if len(processes) > limits.processes:
         side.breaks(RunStatus.PROCESS_LIMIT)
-    if side.wait_status is None and now - side.started_at > limits.wall_seconds:
+    if side.wait_status is None and _too_long(now - side.started_at, limits.wall_seconds, processes):
         side.breaks(RunStatus.WALL_LIMIT)
+
+
+def _too_long(elapsed_seconds: float, wall_seconds: float, processes: list[tree.Usage]) -> bool:
+    """Whether the wall limit is broken. Time in which a program was ready to run and got no processor is not its own.
+
+    It is given back up to the stretched limit: a busy host shall not make right programs too slow.
+    """
+    if elapsed_seconds <= wall_seconds:
+        return False
+    if elapsed_seconds > WALL_STRETCH * wall_seconds:
+        return True
+    return elapsed_seconds - max((tree.delay_seconds(one.pid) for one in processes), default=0.0) > wall_seconds
 
 
 def _memory_bytes(side: Side, processes: list[tree.Usage]) -> int:

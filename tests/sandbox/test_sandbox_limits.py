@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -214,3 +216,33 @@ def test_limits_of_one_run_do_not_touch_its_neighbour(run: Runner) -> None:
     results = [run.script("print(1)") for _ in range(5)]
     noisy.join()
     assert all(result.stdout == b"1\n" for result in results)
+
+
+def test_busy_host_does_not_make_a_right_program_too_slow(run: Runner) -> None:
+    """It needs most of its wall limit of CPU time alone, while many others want the same processors."""
+    own = f"import os; os.sched_setaffinity(0, {{{min(os.sched_getaffinity(0))}}})"
+    busy = [subprocess.Popen([sys.executable, "-c", f"{own}\nwhile True: pass"]) for _ in range(4)]
+    everywhere = os.sched_getaffinity(0)
+    processes = run.sandbox._slots[0].facts["processes"] + run.sandbox._slots[1].facts["processes"]
+    try:
+        for pid in processes:
+            os.sched_setaffinity(pid, {min(everywhere)})
+        source = "import time\nwhile time.process_time() < .8: pass\nprint(1)"
+        result = run.script(source, cpu_seconds=2, wall_seconds=1.5)
+        assert (result.stdout, result.status) == (b"1\n", RunStatus.EXITED)
+        assert result.wall_seconds > 1.5
+        sleeper = run.script("import time; time.sleep(20)", wall_seconds=0.5)
+        assert (sleeper.status, sleeper.wall_seconds < 2) == (RunStatus.WALL_LIMIT, True)
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+        for pid in processes:
+            os.sched_setaffinity(pid, everywhere)
+
+
+def test_program_that_waits_for_its_own_children_gets_no_more_than_the_stretched_limit(run: Runner) -> None:
+    source = "import os, time\nfor _ in range(3): os.fork()\nwhile True: pass"
+    result = run.script(source, cpu_seconds=60, wall_seconds=0.4)
+    assert result.status is RunStatus.WALL_LIMIT
+    assert result.wall_seconds < 4 * 0.4 + 1
