@@ -31,10 +31,11 @@ def defines(source: str, name: str) -> bool:
     return name in _names(source)
 
 
-def _names(source: str) -> set[str]:
+@lru_cache(maxsize=16)  # asked for once a test
+def _names(source: str) -> frozenset[str]:
     """What the program defines: by its syntax, or where it does not parse (a function's body alone) by its lines."""
     tree = _parsed(source)
-    return _defined(tree) if tree else {name for pair in _DEFINITION.findall(source) for name in pair}
+    return frozenset(_defined(tree) if tree else {name for pair in _DEFINITION.findall(source) for name in pair})
 
 
 def _parsed(source: str) -> ast.Module | None:
