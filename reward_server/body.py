@@ -16,11 +16,18 @@ SHOWN_ERRORS = 10
 M = TypeVar("M", bound=BaseModel)
 
 
-async def read_body(request: Request, limit_bytes: int) -> bytes:
+NDJSON = "application/x-ndjson"
+
+
+def media_type_of(request: Request) -> str:
+    return request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+
+
+async def read_body(request: Request, limit_bytes: int, expected: str = "application/json") -> bytes:
     """The whole body. Raises before more than the limit is held, whatever Content-Length said."""
-    media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if media_type != "application/json":
-        raise UnsupportedMediaType(f"expected Content-Type application/json, got {media_type[:80]!r}")
+    media_type = media_type_of(request)
+    if media_type != expected:
+        raise UnsupportedMediaType(f"expected Content-Type {expected}, got {media_type[:80]!r}")
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit_bytes:
         raise BodyTooLarge(f"the body has {declared} bytes, at most {limit_bytes} are read: send smaller batches")

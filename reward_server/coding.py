@@ -11,7 +11,7 @@ from reward_server.code.engine import CodeJudge, Judgement, internal_judgement, 
 from reward_server.code.outcome import ended_as
 from reward_server.code.submission import sandbox_limits
 from reward_server.errors import GroundTruthInvalid, RequestError, RewardServerError, SandboxRefused, UnknownLanguage
-from reward_server.executors.base import ProgramRunner
+from reward_server.executors.base import ProgramRunner, ProgramSession
 from reward_server.ground_truth.languages import canonical
 from reward_server.programs import Run
 from reward_server.rounds import judged
@@ -84,15 +84,19 @@ class CodeService:
             return _not_run(request, _item_error(error))
         return _run_response(request, result.program)
 
-    async def judge(self, request: CodeJudgeRequest) -> CodeJudgeResponse:
+    def session(self) -> ProgramSession:
+        """For the submissions of one request."""
+        return self._programs.session()
+
+    async def judge(self, request: CodeJudgeRequest, session: ProgramSession) -> CodeJudgeResponse:
         """Raises GroundTruthInvalid where the tests can test nothing, RequestError as `run` does."""
         try:
-            async with asyncio.timeout(request.options.deadline_ms / 1000):
+            async with asyncio.timeout(request.options.deadline_ms / 1000), session.submission():
                 submission = await asyncio.to_thread(submission_of, request)
                 if isinstance(submission, Judgement):
                     return response(submission, request.id)
                 step = await asyncio.to_thread(self._judge.plan, submission)
-                return response(await judged(self._judge, step, self._programs.session()), request.id)
+                return response(await judged(self._judge, step, session), request.id)
         except RewardServerError as error:
             if error.status == 422:  # the request's own fault
                 raise

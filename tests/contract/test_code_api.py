@@ -180,12 +180,12 @@ def test_a_client_that_leaves_frees_its_slot_at_once(small_url: str, what: str) 
     wait_for_queue(small_url, 0, 0, 0)
 
 
-def send_raw(url: str, path: str, body: Any) -> socket.socket:
+def send_raw(url: str, path: str, body: Any, media_type: str = "application/json") -> socket.socket:
     """A request whose answer is not read, on a connection that the caller closes."""
     host, _, port = url.removeprefix("http://").partition(":")
-    content = json.dumps(body).encode()
+    content = (body if isinstance(body, str) else json.dumps(body)).encode()
     connection = socket.create_connection((host, int(port)))
-    head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {len(content)}"
+    head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: {media_type}\r\nContent-Length: {len(content)}"
     connection.sendall(f"{head}\r\n\r\n".encode() + content)
     return connection
 
@@ -233,3 +233,40 @@ def test_programs_are_behind_the_key(tmp_path: Path) -> None:
         assert post(url, "judge", JUDGE_REQUEST).status_code == 401
         assert httpx.get(f"{url}/v1/code/languages").status_code == 401
         assert post(url, "run", RUN_REQUEST, authorization="Bearer hunter2").json()["stdout"] == "3\n"
+
+
+def lines(url: str, *submissions: Any) -> httpx.Response:
+    content = "\n".join(one if isinstance(one, str) else json.dumps(one) for one in submissions)
+    headers = {"content-type": "application/x-ndjson"}
+    return httpx.post(f"{url}/v1/code/judge", content=content, headers=headers, timeout=90)
+
+
+def test_submissions_in_lines_are_answered_as_they_finish(server_url: str) -> None:
+    tests = [{"type": "stdin", "stdout": "1"}]
+    slow = {"id": "slow", "source": "import time; time.sleep(1.5); print(1)", "tests": tests}
+    quick = {"id": "quick", "source": "print(1)", "tests": tests}
+    wrong = {"id": "wrong", "source": "print(2)", "tests": tests}
+    foreign = quick | {"language": "cobol"}
+    answer = lines(server_url, slow, quick, "{", wrong, foreign)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/x-ndjson")
+    answers = [json.loads(line) for line in answer.text.splitlines()]
+    assert answers[-1]["id"] == "slow"
+    found = {one["index"]: one.get("verdict") or one["problem"]["code"] for one in answers}
+    assert found == {0: "accepted", 1: "accepted", 2: "invalid_json", 3: "wrong_answer", 4: "unknown_language"}
+    for one in answers:
+        if "problem" not in one:
+            CodeJudgeResponse.model_validate({name: value for name, value in one.items() if name != "index"})
+
+
+def test_a_batch_of_lines_is_bounded_and_ends_with_its_client(small_url: str) -> None:
+    tests = [{"type": "stdin", "stdout": "1"}]
+    sleeper = {"source": SLEEPER, "tests": tests, "limits": {"wall_s": 60}}
+    assert lines(small_url, *[sleeper] * 5).json()["code"] == "too_many_programs"
+    assert lines(small_url).json()["code"] == "invalid_request"
+    content = "\n".join([json.dumps(sleeper)] * 4)
+    leaver = send_raw(small_url, "/v1/code/judge", content, "application/x-ndjson")
+    wait_for_queue(small_url, 1, 1, 4)
+    assert post(small_url, "run", RUN_REQUEST).status_code == 429
+    leaver.close()
+    wait_for_queue(small_url, 0, 0, 0)
+    assert run(small_url, "print(1)").stdout == "1\n"
