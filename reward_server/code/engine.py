@@ -75,7 +75,8 @@ class CodeJudge:
         for reading in readings:
             outcomes.update(reading.outcomes)
         compilation = this.compilation or _compile_report([result.program for result in results])
-        isolation = this.isolation or next((result.program.isolation for result in results), "")
+        # Results carry the weakest level of all runs so far, so those of the last round are the ones to show.
+        isolation = next((result.program.isolation for result in results), this.isolation)
         further = [part for reading in readings for part in reading.parts]
         if readings[-1].urgent:
             further += this.parts[len(readings) :]
