@@ -42,8 +42,8 @@ const NewMap = Map;
 const NewSet = Set;
 const iteratorSymbol = Symbol.iterator;
 const exit = process.reallyExit;
-const bytesFrom = Buffer.from;
-const concatenate = Buffer.concat;
+const encoder = new TextEncoder();
+const showError = console.error;
 
 const uncurried = (method) => (self, ...args) => apply(method, self, args);
 const mapForEach = uncurried(Map.prototype.forEach);
@@ -51,9 +51,13 @@ const mapSet = uncurried(Map.prototype.set);
 const setForEach = uncurried(Set.prototype.forEach);
 const setAdd = uncurried(Set.prototype.add);
 const toIso = uncurried(Date.prototype.toISOString);
-const bufferToString = uncurried(Buffer.prototype.toString);
-const bufferIndexOf = uncurried(Buffer.prototype.indexOf);
-const bufferSlice = uncurried(Buffer.prototype.subarray);
+const encode = uncurried(TextEncoder.prototype.encode);
+const utf8Slice = uncurried(Buffer.prototype.utf8Slice); // unlike toString, these call nothing that can be changed
+const base64Slice = uncurried(Buffer.prototype.base64Slice);
+const base64Write = uncurried(Buffer.prototype.base64Write);
+const indexOf = uncurried(Uint8Array.prototype.indexOf);
+const setBytes = uncurried(Uint8Array.prototype.set);
+const subarray = uncurried(Uint8Array.prototype.subarray);
 const slice = uncurried(String.prototype.slice);
 const split = uncurried(String.prototype.split);
 const replaceAll = uncurried(String.prototype.replaceAll);
@@ -94,8 +98,8 @@ class Writer {
     if (isMap(value)) return this.writeMap(value, depth);
     if (isSet(value)) return this.writeSet(value, depth);
     if (isDate(value)) return `{"datetime":${stringify(replaceAll(toIso(value), 'Z', '+00:00'))}}`;
-    if (value instanceof ByteArray) return writeBytes(bytesFrom(value.buffer, value.byteOffset, value.byteLength));
-    if (value instanceof Bytes) return writeBytes(bytesFrom(value));
+    if (value instanceof ByteArray) return writeBytes(value);
+    if (value instanceof Bytes) return writeBytes(new ByteArray(value));
     if (isView(value) && typeof value.length === 'number') return this.writeArray(value, depth);
     const prototype = getPrototypeOf(value);
     if (prototype === objectPrototype || prototype === null) return this.writePlain(value, depth);
@@ -169,8 +173,8 @@ function writeBig(value) {
   return `{"int":"${value < 0n ? '-0x' + hexOf(-value, 16) : '0x' + hexOf(value, 16)}"}`;
 }
 
-function writeBytes(buffer) {
-  return `{"bytes":"${bufferToString(buffer, 'base64')}"}`;
+function writeBytes(bytes) {
+  return `{"bytes":"${base64Slice(bytes, 0, bytes.length)}"}`;
 }
 
 function write(value) {
@@ -192,7 +196,7 @@ function read(packed) {
     case 'set': case 'frozenset': return readSet(body);
     case 'float': return body === 'nan' ? NaN : body === 'inf' ? Infinity : -Infinity;
     case 'int': return body[0] === '-' ? -big(slice(body, 1)) : big(body);
-    case 'bytes': case 'bytearray': return new ByteArray(bytesFrom(body, 'base64'));
+    case 'bytes': case 'bytearray': return readBytes(body);
     default: throw new BaseError(`JavaScript has no value for ${tag}`);
   }
 }
@@ -201,6 +205,13 @@ function readArray(body) {
   const values = [];
   for (let index = 0; index < body.length; index += 1) put(values, index, read(body[index]));
   return values;
+}
+
+function readBytes(body) {
+  const padding = (body[body.length - 1] === '=') + (body[body.length - 2] === '=');
+  const made = new ByteArray((body.length / 4) * 3 - padding);
+  base64Write(made, body, 0, made.length);
+  return made;
 }
 
 function readDict(body) {
@@ -228,6 +239,7 @@ function put(object, key, value) {
 // The program.
 
 const NAME = /^[A-Za-z_$][\w$]*$/;
+defineProperty(NAME, 'exec', { __proto__: null, value: RegExp.prototype.exec }); // test() looks it up
 const MODULE_SYNTAX = /^\s*(?:export|import)\b/m;
 const before = {};
 let exported = {};
@@ -279,7 +291,7 @@ function resolve(entry) {
     owner = isMethod && !(getOwnPropertyDescriptor(target, names[index])) ? construct(target, []) : target;
     target = owner[names[index]];
   }
-  return [owner, target];
+  return { owner, target };
 }
 
 // Requests and replies.
@@ -297,7 +309,7 @@ async function call(request) {
   for (let index = 0; index < args.length; index += 1) put(given, index, writtenIfMutable(args[index]));
   const passed = [];
   for (let index = 0; index < args.length; index += 1) put(passed, index, args[index]);
-  const [owner, target] = resolve(request.entry);
+  const { owner, target } = resolve(request.entry);
   let value = apply(target, owner, passed);
   if (isThenable(value)) value = await value;
   const answer = answerWith(value);
@@ -334,7 +346,7 @@ function writtenIfMutable(value) {
 }
 
 function get(request) {
-  const [, target] = resolve(request.entry);
+  const { target } = resolve(request.entry);
   return typeof target === 'function' ? '"callable":true' : answerWith(target).text;
 }
 
@@ -387,41 +399,44 @@ async function answer(request) {
   }
 }
 
-let pending = Buffer.alloc(0);
+let pending = new ByteArray(0);
 
 function nextLine() {
-  const chunks = [pending];
+  let held = pending;
+  let searched = 0;
   for (;;) {
-    const last = chunks[chunks.length - 1];
-    const end = bufferIndexOf(last, 10);
+    const end = indexOf(held, 10, searched);
     if (end >= 0) {
-      pending = bufferSlice(last, end + 1);
-      put(chunks, chunks.length - 1, bufferSlice(last, 0, end));
-      return bufferToString(concatenate(chunks), 'utf8');
+      pending = subarray(held, end + 1);
+      return utf8Slice(held, 0, end);
     }
-    const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
-    const count = readSync(REQUESTS_FD, chunk, 0, CHUNK_BYTES, null);
+    searched = held.length;
+    const grown = new ByteArray(held.length + (held.length > CHUNK_BYTES ? held.length : CHUNK_BYTES));
+    const count = readSync(REQUESTS_FD, grown, held.length, grown.length - held.length, null);
     if (count === 0) return nothing;
-    put(chunks, chunks.length, bufferSlice(chunk, 0, count));
+    setBytes(grown, held, 0);
+    held = subarray(grown, 0, searched + count);
   }
 }
 
 function send(line) {
-  let rest = bytesFrom(line, 'utf8');
-  while (rest.length > 0) rest = bufferSlice(rest, writeSync(REPLIES_FD, rest, 0, rest.length));
+  const bytes = encode(encoder, line);
+  for (let sent = 0; sent < bytes.length;) sent += writeSync(REPLIES_FD, bytes, sent, bytes.length - sent);
 }
 
 async function main() {
-  await load(process.argv[2]);
-  for (;;) {
-    const line = nextLine();
-    if (line === nothing) exit(0);
-    const request = parse(line);
-    send(`{"id":${text(request.id)},${await answer(request)}}\n`);
+  try {
+    await load(process.argv[2]);
+    for (;;) {
+      const line = nextLine();
+      if (line === nothing) exit(0);
+      const request = parse(line);
+      send(`{"id":${text(request.id)},${await answer(request)}}\n`);
+    }
+  } catch (error) {
+    showError(error);
+    exit(1);
   }
 }
 
-main().catch((error) => {
-  console.error(error);
-  exit(1);
-});
+main();
