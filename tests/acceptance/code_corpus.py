@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from reward_server.wire_code import CodeLimits
 from tests.acceptance.observer import Seen
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
@@ -79,13 +80,15 @@ def legitimate() -> list[Submission]:
         spec = json.loads(spec_path.read_text())
         kind, _, entry = spec["mode"].partition(":")
         source = next(spec_path.parent.glob("prog.*")).read_text()
-        tests = [_legitimate_test(kind, entry, test) for test in spec["tests"]]
-        body = {"language": spec["language"], "source": source, "tests": tests, "limits": spec["limits"]}
+        limits = spec["limits"]
+        tests = [_legitimate_test(kind, entry, test, limits.get("float_tol", 0.0)) for test in spec["tests"]]
+        known = {name: limits[name] for name in limits if name in CodeLimits.model_fields}
+        body = {"language": spec["language"], "source": source, "tests": tests, "limits": known}
         found.append(Submission(spec_path.parent.name, body, (spec["expect"],)))
     return found
 
 
-def _legitimate_test(kind: str, entry: str, test: dict[str, Any]) -> dict[str, Any]:
+def _legitimate_test(kind: str, entry: str, test: dict[str, Any], tolerance: float) -> dict[str, Any]:
     if kind == "stdin":
         stdin, stdout = (
             eval(test[f"{name}_expr"]) if f"{name}_expr" in test else test[name]  # the corpus is ours
@@ -93,8 +96,7 @@ def _legitimate_test(kind: str, entry: str, test: dict[str, Any]) -> dict[str, A
         )
         return {"type": "stdin", "stdin": stdin, "stdout": stdout}
     if kind == "function":
-        floats = {"abs_tol": 1e-6} if "float" in json.dumps(test.get("compare", "")) else {}
-        return {"type": "call", "entry": entry, "args": test["args"], "expected": test["expected"], **floats}
+        return {"type": "call", "entry": entry, "abs_tol": tolerance, **test}
     return {"type": kind, "code": test.get("assert") or test.get("unittest") or test["code"]}
 
 
@@ -117,9 +119,9 @@ def judge_all(
             (wanted if fits else findings.skipped).append(one if fits else one.name)  # type: ignore[arg-type]
         _answer(client, NORMAL)
         before = observe() if observe else None
-        for one, (answer, seconds, text) in zip(
-            wanted, threads.map(lambda one: _answer(client, one.body), wanted), strict=True
-        ):
+        spread = map if observe else threads.map  # what is left behind shows only when nothing else runs
+        answers = spread(lambda one: _answer(client, one.body), wanted)
+        for one, (answer, seconds, text) in zip(wanted, answers, strict=True):
             _check(findings, one, answer, seconds, text)
             if observe and before:
                 _check_leftovers(findings, one.name, before, observe)

@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SHARED_FOLDERS = ("tmp", "var/tmp", "dev/shm")
-_OF_OTHERS = ("assay-", "pytest-")  # servers and tests that run beside this one; its own folder is given
+_OF_OTHERS = (
+    "assay-",
+    "pytest-",
+    "pymp-",
+    "tmp",
+)  # servers and tests that run beside this one; its own folder is given
 
 
 @dataclass(frozen=True)
