@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -113,6 +114,7 @@ def test_what_a_server_left_that_died_with_all_its_processes_is_swept(grouped: S
         os.kill(pid, signal.SIGKILL)
     server.wait()
     server.stdout.close()
+    shutil.rmtree(root)  # of a slot whose keeper was killed too, nobody removes it
     with Sandbox(SandboxConfig(slots=1, base_uid=60_200)):
         assert [path for parent in parents for path in Path(parent).glob(f"assay-{name}-*")] == []
 
