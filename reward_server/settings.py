@@ -74,6 +74,8 @@ class Settings(BaseSettings):
     sandbox_namespaces: bool | None = Field(
         default=None, description="absent: where the kernel lets us; true: no program is run without them; false: never"
     )
+    sandbox_cgroup: bool = Field(default=True, description="use control groups where some can be made")
+    sandbox_cgroup_parent: Path | None = Field(default=None, description="a delegated group of version 2 for them")
     sandbox_languages: Listed = Field(default=(), description="names with commas between; none: all that the host has")
     sandbox_try_languages: bool = Field(
         default=True, description="try them at the start, in the background; else when first asked for"
