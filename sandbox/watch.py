@@ -20,6 +20,7 @@ _DISK_PAUSE_SECONDS: Final = 0.05  # short programs are not measured at all; lar
 _DISK_SHARE: Final = 10  # ... one part in so many of the time
 _SURVIVOR_SECONDS: Final = 0.06  # what is left behind works if it ...
 _WORKING_SECONDS: Final = 0.002  # ... uses so much CPU time in that time
+_MANY_ORPHANS: Final = 8
 _READABLE: Final = select.POLLIN | select.POLLHUP | select.POLLERR
 _WRITABLE: Final = select.POLLOUT | select.POLLERR
 
@@ -132,7 +133,12 @@ class Watch:
 
     def reap(self) -> None:
         """Note who has ended by now."""
-        for one in tree.reap():
+        exits = tree.reap()
+        own = {side.pid for side in self._sides}
+        orphans = sum(one[0] not in own for one in exits)
+        if orphans >= max(_MANY_ORPHANS, sum(side.limits.processes for side in self._sides) - 1):
+            self._sides[0].breaks(RunStatus.PROCESS_LIMIT)  # so many at one time that no more could be forked
+        for one in exits:
             self.record(one)
             for side in self._sides:
                 if one[0] == side.pid:
