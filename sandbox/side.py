@@ -19,7 +19,7 @@ from sandbox.types import Limits, Mode, RunStatus
 from sandbox.zygote import Zygote
 
 _SETUP_SECONDS: Final = 10.0
-_EXEC_MARGIN_BYTES: Final = 2 << 20  # what a process grows by between telling its size and executing its command
+_EXEC_MARGIN_BYTES: Final = 6 << 20  # what a process grows by between telling its size and executing its command
 _OUTPUTS: Final = ("stdout", "stderr", "channel")
 _BY_SIGNAL: Final[dict[int, RunStatus]] = {
     signal.SIGSYS: RunStatus.SECURITY_VIOLATION,
