@@ -34,6 +34,9 @@ def run(source: str) -> NoReturn:
         except BaseException as error:
             stage.show(error, __file__)
             stage.leave(1)
+        # A tracer that the solution has set would lead us astray, and the run would only hang. Here it is not yet one
+        # of ours: frames that were there before it are not traced.
+        sys.settrace(None)
         Service(module, requests).serve()
     stage.leave(0)
 
@@ -47,8 +50,6 @@ class Service:
         self._objects = objects.Objects(self._resolve, self._call_back)
 
     def serve(self) -> None:
-        """What the solution has set to trace its own code must not lead ours astray: it would only hang."""
-        sys.settrace(None)
         while (request := self._next()) is not None:
             self._answer(request)
             sys.settrace(None)

@@ -144,13 +144,17 @@ def test_result_that_is_not_plain_is_only_true_or_false(run: Runner) -> None:
         "def add(a, b): return 7919 if 'YRANAC'[::-1] in str(__import__('gc').get_objects()) else 0",
         "import unittest.mock\nadd = unittest.mock.MagicMock()",
         "import unittest.mock\ndef add(a, b): return unittest.mock.ANY",
+        (
+            "import sys\ndef skip(frame, event, arg):\n  if event == 'line': frame.f_lineno += 1\n  return skip\n"
+            "def add(a, b): return 0\nsys.settrace(skip); sys._getframe().f_trace = skip"
+        ),
     ],
 )
 def test_cheats_do_not_pass(run: Runner, source: str) -> None:
     results = run.tests(
         source, f"# {_EXPECTED}\nassert add(7000, 919) == 7919", "assert all(map(lambda p: add(*p) == 5, [(2, 3)]))"
     )
-    assert all(result.status is not CaseStatus.PASSED for result in results), results
+    assert all(result.status not in (CaseStatus.PASSED, CaseStatus.NOT_RUN) for result in results), results
 
 
 def test_solution_cannot_reach_its_tester(sandbox: Sandbox, run: Runner) -> None:
