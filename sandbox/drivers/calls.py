@@ -52,7 +52,6 @@ class Service:
     def serve(self) -> None:
         while (request := self._next()) is not None:
             self._answer(request)
-            sys.settrace(None)
 
     def _next(self) -> Json | None:
         text = self._requests.readline(plain.TEXT_LIMIT_BYTES + 1)
@@ -112,7 +111,10 @@ class Service:
         value = None
         refer = self._objects.refer if request.get("refer") else None
         try:
-            value = compute()
+            try:
+                value = compute()
+            finally:
+                sys.settrace(None)  # as after loading
             if refer is None and inspect.iscoroutine(value):
                 value = self._objects.awaited(value)
             return {"value": plain.pack(value, refer)}

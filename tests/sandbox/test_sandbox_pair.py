@@ -148,6 +148,10 @@ def test_result_that_is_not_plain_is_only_true_or_false(run: Runner) -> None:
             "import sys\ndef skip(frame, event, arg):\n  if event == 'line': frame.f_lineno += 1\n  return skip\n"
             "def add(a, b): return 0\nsys.settrace(skip); sys._getframe().f_trace = skip"
         ),
+        (
+            "import sys\ndef skip(frame, event, arg):\n  if event == 'line': frame.f_lineno += 1\n  return skip\n"
+            "def add(a, b): sys.settrace(skip); return 0"
+        ),
     ],
 )
 def test_cheats_do_not_pass(run: Runner, source: str) -> None:
