@@ -41,7 +41,12 @@ def bare(log: Path, user: int | None = None, **environment: str) -> Iterator[Ser
     packages = os.pathsep.join([str(ROOT), *(path for path in sys.path if path.endswith("site-packages"))])
     folder = Path(tempfile.mkdtemp(prefix="assay-acceptance-"))
     folder.chmod(0o1777)
+    cache = folder.with_name(f"{folder.name}-cache")
+    cache.mkdir(mode=0o700)
+    if user:
+        os.chown(cache, user, user)
     known = {"PATH": os.environ["PATH"], "REWARD_SECRET": SECRETS[0], "TMPDIR": str(folder), **environment}
+    known.setdefault("REWARD_SERVER_SANDBOX_CACHE_DIR", str(cache))
     if user:  # whose Python has to be one that every user can read
         known |= {"PYTHONPATH": packages, "PYTHONDONTWRITEBYTECODE": "1", "HOME": "/nonexistent"}
     command = [*drop, SYSTEM_PYTHON if user else sys.executable, "-m", "reward_server", "serve", "--port", "0"]
@@ -62,6 +67,7 @@ def bare(log: Path, user: int | None = None, **environment: str) -> Iterator[Ser
         if process.stdout is not None:
             process.stdout.close()
         shutil.rmtree(folder)
+        shutil.rmtree(cache)
 
 
 def wait_until_ready(url: str, lives: object, log: Path) -> None:

@@ -175,10 +175,10 @@ def legitimate(sandbox: Sandbox, folder: Path) -> dict[str, str]:
 
 
 def main() -> None:
-    """argv: the corpus. Prints as JSON the level that held and everything that was wrong."""
+    """argv: the corpus. Prints as JSON the level that held, the lowest this user gets, and everything that was wrong."""
     folder = Path(sys.argv[1])
     os.environ["REWARD_SECRET"] = SECRETS[0].decode()
-    with Sandbox(SandboxConfig(slots=2)) as sandbox:
+    with Sandbox(SandboxConfig(slots=2, namespaces=False, cgroup=False)) as sandbox:
         assert sandbox.report is not None
         wrong = {**hostile(sandbox, folder / "hostile"), **legitimate(sandbox, folder / "legit")}
         print(json.dumps({"level": sandbox.report.level, "uid": os.getuid(), "wrong": wrong}))
