@@ -96,6 +96,7 @@ def to_run(installed: Installed, program: Program, limits: Limits, entry: Entry 
         executable,
         source_name,
         readable=(*installed.toolchain.runtime_readable, *([entry.folder] if entry else [])),
+        mounted=entry.cache if entry else "",
         environment=_environment(installed, fields),
         copied=copied,
         data_margin_bytes=language.data_margin_bytes,

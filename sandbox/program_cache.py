@@ -42,6 +42,7 @@ class Entry:
     folder: str
     main: str  # what Language.main_of found
     executable: bool  # False: the file system forbids to execute what is on it
+    cache: str = ""  # the folder with all entries
 
 
 class ProgramCache:
@@ -122,7 +123,7 @@ class ProgramCache:
         if time.time() - os.stat(folder).st_mtime > _TOUCH_SECONDS:
             with suppress(OSError):  # a cache that was baked into an image is read-only
                 os.utime(folder)
-        return Entry(os.path.join(folder, _FILES), str(manifest["main"]), self._executable)
+        return Entry(os.path.join(folder, _FILES), str(manifest["main"]), self._executable, self._programs)
 
     def _discard(self, folder: str) -> bool:
         """Remove an entry nobody holds; False if somebody does."""

@@ -42,7 +42,8 @@ class Zygote:
     def spawn(self, order: Order, descriptors: Sequence[int]) -> int:
         """The pid of a new child of ours that becomes the program. Raises OSError; EOFError if the zygote is gone."""
         if self.root is not None and order.command is not None:
-            self.root.show([*order.command.readable, order.command.executable])
+            command = order.command
+            self.root.show([command.mounted, *command.readable, command.executable])
         fields = [order.side, order.mode, vars(order.limits), order.folder, order.command and vars(order.command)]
         try:
             socket.send_fds(self._orders, [json.dumps(fields).encode()], descriptors)

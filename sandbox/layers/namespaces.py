@@ -74,27 +74,41 @@ class PrivateRoot:
         inside = self.path + work_root
         os.makedirs(inside)
         _mount(work_root, inside, _BIND)
-        self._shown = {work_root}
+        self._shown: list[str] = []
 
     def show(self, paths: Iterable[str]) -> None:
-        """Let the programs see these files and folders, read-only, by their own names, if they are there."""
+        """Let the programs see these files and folders, read-only, by their own names, if they are there.
+
+        What lies below something that is shown already costs no mount of its own.
+        """
         for path in paths:
-            if path not in self._shown and os.path.exists(path):
-                self._shown.add(path)
-                self._show(path)
+            if path and os.path.exists(path) and not os.path.exists(self.path + path):
+                self._renew(path)
+                if not os.path.exists(self.path + path):
+                    self._show(path)
+
+    def _renew(self, path: str) -> None:
+        """A folder that was removed and made anew since it was shown is still the former one inside."""
+        for shown in [one for one in self._shown if path.startswith(f"{one}/") and not self._is_current(one)]:
+            checked(libc.umount2(os.fsencode(self.path + shown), ctypes.c_int(_DETACH)), f"umount of {shown}")
+            self._shown.remove(shown)
+            self._show(shown)
+
+    def _is_current(self, shown: str) -> bool:
+        return os.path.samestat(os.stat(shown), os.stat(self.path + shown))
 
     def _show(self, path: str) -> None:
         inside = self.path + path
-        if not os.path.exists(inside):  # else it is below something that is shown already
-            os.makedirs(os.path.dirname(inside), exist_ok=True)
-            if stat.S_ISDIR(os.stat(path).st_mode):
-                os.mkdir(inside)
-            else:
-                os.close(os.open(inside, os.O_CREAT | os.O_WRONLY, 0o644))
-            _mount(path, inside, _BIND | _RECURSIVE)
-            device = stat.S_ISCHR(os.stat(path).st_mode)
-            kept = sum(ours for theirs, ours in _KEPT_FLAGS.items() if os.statvfs(inside).f_flag & theirs)
-            _mount(None, inside, kept | _REMOUNT | _BIND | _NO_SETUID | (0 if device else _READ_ONLY | _NO_DEVICES))
+        os.makedirs(os.path.dirname(inside), exist_ok=True)
+        if stat.S_ISDIR(os.stat(path).st_mode):
+            os.makedirs(inside, exist_ok=True)
+        else:
+            os.close(os.open(inside, os.O_CREAT | os.O_WRONLY, 0o644))
+        _mount(path, inside, _BIND | _RECURSIVE)
+        device = stat.S_ISCHR(os.stat(path).st_mode)
+        kept = sum(ours for theirs, ours in _KEPT_FLAGS.items() if os.statvfs(inside).f_flag & theirs)
+        _mount(None, inside, kept | _REMOUNT | _BIND | _NO_SETUID | (0 if device else _READ_ONLY | _NO_DEVICES))
+        self._shown.append(path)
 
     def link(self, paths: Iterable[str]) -> None:
         """Symbolic links of the host, such as /lib, as they are there."""

@@ -175,7 +175,7 @@ def legitimate(sandbox: Sandbox, folder: Path) -> dict[str, str]:
 
 
 def main() -> None:
-    """argv: the corpus. Prints as JSON the level that held, the lowest this user gets, and everything that was wrong."""
+    """argv: the corpus. Prints as JSON the level, the lowest that this user gets, and everything that was wrong."""
     folder = Path(sys.argv[1])
     os.environ["REWARD_SECRET"] = SECRETS[0].decode()
     with Sandbox(SandboxConfig(slots=2, namespaces=False, cgroup=False)) as sandbox:
