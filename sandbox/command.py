@@ -20,7 +20,9 @@ class Command:
     executable: str  # its absolute path
     source_name: str | None  # the file in the work folder that the source is written to; None: nowhere
     readable: tuple[str, ...] = ()  # files and folders that may be read and executed, besides the system's libraries
-    mounted: str = ""  # a folder with some of `readable` in it: shown to the slot once, in place of mounts for each of them
+    mounted: str = (
+        ""  # a folder with some of `readable` in it: shown to the slot once, in place of mounts for each of them
+    )
     environment: Mapping[str, str] = field(default_factory=dict)  # in addition to what every program gets
     copied: str = ""  # a file that is copied to memory and executed from there, see PROGRAM_IN_MEMORY
     data_margin_bytes: int | None = None  # RLIMIT_DATA is the memory limit and this much; None: no such limit

@@ -129,6 +129,40 @@ def test_cache_survives_its_sandbox(own: Sandbox) -> None:
         assert compilation(later.run(c("restart"))).cached
 
 
+def mounts_of(sandbox: Sandbox) -> list[int]:
+    """How many each slot's zygote sees."""
+    zygotes = [slot.facts["processes"][2] for slot in sandbox._slots]
+    return [len(Path(f"/proc/{pid}/mountinfo").read_text().splitlines()) for pid in zygotes]
+
+
+@pytest.fixture
+def one_slot(own: Sandbox, open_folder: Path) -> Iterator[Sandbox]:
+    """One slot with a file system and a cache of its own."""
+    if own.report is None or not own.report.namespaces:
+        pytest.skip("this host has no namespaces for us")
+    prepared = own.config.toolchain_dir
+    with Sandbox(SandboxConfig(slots=1, cache_dir=str(open_folder), toolchain_dir=prepared)) as opened:
+        yield opened
+
+
+def test_compiled_programs_add_no_mounts(one_slot: Sandbox) -> None:
+    assert one_slot.run(c("first")).stdout == b"first\n"
+    before = mounts_of(one_slot)
+    for number in range(50):
+        assert one_slot.run(c(number)).stdout == b"%d\n" % number
+    assert mounts_of(one_slot) == before
+
+
+def test_slot_finds_programs_in_a_cache_that_was_removed_and_made_anew(one_slot: Sandbox) -> None:
+    assert one_slot.run(c("before")).stdout == b"before\n"
+    mounts = mounts_of(one_slot)
+    shutil.rmtree(folder_of(one_slot) / "programs")
+    (folder_of(one_slot) / "programs").mkdir(mode=0o711)
+    again = one_slot.run(c("before"))
+    assert (again.stdout, compilation(again).cached) == (b"before\n", False)
+    assert mounts_of(one_slot) == mounts
+
+
 def test_another_process_finds_what_was_compiled(own: Sandbox) -> None:
     own.run(c("process"))
     code = (
