@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+PROGRAM_USERS = 60_000  # SandboxConfig.base_uid
 SHARED_FOLDERS = ("tmp", "var/tmp", "dev/shm")
-_OF_OTHERS = (
     "assay-",
     "pytest-",
     "pymp-",
@@ -48,7 +48,7 @@ def observe(root: int, own: Path | None = None) -> Seen:
         processes=len(pids),
         descriptors=sum(_count(f"/proc/{pid}/fd") for pid in pids),
         memory_bytes=sum(map(proportional_bytes, pids)),
-        files=frozenset(_files(Path(f"/proc/{root}/root"), own)),
+        files=frozenset(_files(root, own)),
     )
 
 
@@ -81,17 +81,26 @@ def _count(path: str) -> int:
         return 0
 
 
-def _files(root: Path, own: Path | None) -> list[str]:
-    """Entries of the shared folders; of the server's own also what lies in its work folders, one level deeper."""
+def _files(root: int, own: Path | None) -> list[str]:
+    """What users of programs own in the shared folders, and everything in the server's own, work folders too."""
+    outside = Path(f"/proc/{root}/root")
+    server = os.stat(f"/proc/{root}").st_uid
+    users = {server} if server else range(PROGRAM_USERS, PROGRAM_USERS + 1_000)
     found = []
-    for folder in (root / shared for shared in SHARED_FOLDERS):
-        names = [entry.name for entry in _entries(folder)]
-        found += [f"{folder.name}/{name}" for name in names if own is None or not name.startswith(_OF_OTHERS)]
-    for entry in _entries(own or root / "tmp"):
+    for folder in (outside / shared for shared in SHARED_FOLDERS):
+        found += [f"{folder.name}/{entry.name}" for entry in _entries(folder) if _owner(entry) in users]
+    for entry in _entries(own or outside / "tmp"):
         found.append(entry.name)
         if entry.name.startswith("assay-sandbox-"):
             found += [f"{entry.name}/{slot.name}/{e.name}" for slot in _entries(entry) for e in _entries(slot)]
-    return found
+    return [name for name in found if own is None or not name.startswith("tmp/assay-")]
+
+
+def _owner(path: Path) -> int:
+    try:
+        return path.lstat().st_uid
+    except OSError:
+        return -1
 
 
 def _entries(folder: Path) -> list[Path]:
