@@ -8,11 +8,6 @@ from pathlib import Path
 
 PROGRAM_USERS = 60_000  # SandboxConfig.base_uid
 SHARED_FOLDERS = ("tmp", "var/tmp", "dev/shm")
-    "assay-",
-    "pytest-",
-    "pymp-",
-    "tmp",
-)  # servers and tests that run beside this one; its own folder is given
 
 
 @dataclass(frozen=True)
