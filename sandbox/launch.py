@@ -58,9 +58,12 @@ def become_program(ground: Ground, order: Order, ends: Sequence[int]) -> NoRetur
         _enter(ground, order, supervisor, keep=len(ends))
         header, (source, *files) = frames.read(setup)
         _write_files(dict(zip(header["names"], files, strict=True)))
+        if command is not None and command.source_name is not None:
+            _write_files({command.source_name: source})
+        rlimits.apply_to_files(order.limits)
         os.write(setup, READY + b"%d" % resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
         if command is not None:
-            _execute(command, header["arguments"], source, setup + 1)
+            _execute(command, header["arguments"], setup + 1)
         os.close(setup)
         sys.argv[1:] = header["arguments"]
     except BaseException as error:
@@ -85,10 +88,8 @@ def copied(path: str) -> int:
     return memory
 
 
-def _execute(command: Command, arguments: Sequence[str], source: bytes, memory: int) -> NoReturn:
+def _execute(command: Command, arguments: Sequence[str], memory: int) -> NoReturn:
     """Execute the command in place of this process. What was not inheritable closes, the setup socket with it."""
-    if command.source_name is not None:
-        _write_files({command.source_name: source})
     if command.outputs is not None:
         os.mkdir(command.outputs)
     for number in (signal.SIGPIPE, signal.SIGXFSZ):

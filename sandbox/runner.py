@@ -40,6 +40,7 @@ from sandbox.slot import Slot
 from sandbox.types import ExecutionResult, LanguageStatus, Limits, Mode, Program, RunStatus
 
 _OUTPUTS_PER_SIDE: Final = 3  # stdout, stderr, channel
+_MOST_NAME_BYTES: Final = 255  # NAME_MAX of every file system that holds work folders
 
 
 class Sandbox:
@@ -77,8 +78,9 @@ class Sandbox:
         python = interpreter.choose(self.config.python, separate)
         self._root = tempfile.mkdtemp(prefix="assay-sandbox-", dir=self.config.work_root)
         self._builder = Builder(self.config, separate, self._root, lambda: str(self._isolation), self._run_command)
+        cache_folders = self._builder.folders() if self.config.runtime else ()
         for index in range(self.config.slots):
-            slot = Slot(self.config, index, python, self._root, self._uids(index))
+            slot = Slot(self.config, index, python, self._root, self._uids(index), cache_folders)
             self._slots.append(slot)
             slot.start()
         for slot in self._slots:
@@ -239,6 +241,8 @@ def _check(program: Program, limits: Limits) -> None:
     for name in program.files:
         if name in ("", ".", "..") or "/" in name or "\0" in name:
             raise InvalidProgramError(f"expected a file name without a folder, got {name!r}")
+        if len(name.encode("utf-8", "surrogatepass")) > _MOST_NAME_BYTES:
+            raise InvalidProgramError(f"expected a file name of at most {_MOST_NAME_BYTES} bytes, got {name!r:.80}")
     for name, value in asdict(limits).items():
         if not value > 0:
             raise InvalidProgramError(f"limit {name} must be above zero, not {value}")

@@ -94,7 +94,8 @@ class Watch:
         self._add(self._run_fd, _READABLE, self._abandon)
         for side in self._sides:
             self._side_of[side.pid] = side
-            self._add(side.pidfd, _READABLE, self.reap)
+            if side.pidfd >= 0:
+                self._add(side.pidfd, _READABLE, self.reap)
             for drain in side.drains.values():
                 self._add(drain.fd, _READABLE, lambda drain=drain, side=side: self._drain(side, drain))  # type: ignore[misc]
             for feed in side.feeds:
@@ -105,7 +106,8 @@ class Watch:
         self._actions[fd] = action
 
     def _forget(self, fd: int) -> None:
-        self._poller.unregister(fd)
+        if self._actions.pop(fd, None) is not None:  # a program that could not be started was never registered
+            self._poller.unregister(fd)
         os.close(fd)
 
     def _turn(self) -> None:
@@ -124,6 +126,7 @@ class Watch:
     def _drain(self, side: Side, drain: Drain) -> None:
         if not drain.pump():
             self._forget(drain.fd)
+            self._next_look = 0.0  # its program may have ended
         if drain.over:
             side.breaks(RunStatus.OUTPUT_LIMIT)
 
@@ -141,7 +144,7 @@ class Watch:
         for one in exits:
             self.record(one)
             for side in self._sides:
-                if one[0] == side.pid:
+                if one[0] == side.pid and side.pidfd >= 0:
                     self._forget(side.pidfd)
 
     def _look(self, now: float) -> None:

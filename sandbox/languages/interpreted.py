@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from typing import Final
 
 from sandbox.languages.base import NATIVE_DATA_MARGIN_BYTES, Host, Language, Toolchain, ToolchainError
@@ -27,7 +28,14 @@ def _find_one(host: Host, tool: str, names: tuple[str, ...], question: str) -> T
 
 
 def _find_node(host: Host) -> Toolchain:
-    return _find_one(host, "node", ("node", "nodejs"), "--version")
+    """Debian's node loads some of its own modules from files, which lie beside its packages."""
+    found = _find_one(host, "node", ("node", "nodejs"), "--version")
+    modules = tuple(filter(os.path.isdir, _NODE_MODULES))
+    return replace(
+        found,
+        compiler_readable=(*found.compiler_readable, *modules),
+        runtime_readable=(*found.runtime_readable, *modules),
+    )
 
 
 def _find_bash(host: Host) -> Toolchain:
@@ -47,6 +55,7 @@ PYTHON: Final = Language(
 )
 
 _DRIVER: Final = "calls_driver.js"
+_NODE_MODULES: Final = ("/usr/share/nodejs",)
 _NODE: Final = ("{node}", "--stack-size={stack_kb}", "--max-old-space-size={memory_mb}", "--v8-pool-size=1")
 
 JAVASCRIPT: Final = Language(

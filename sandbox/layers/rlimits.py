@@ -16,15 +16,13 @@ _RUNTIME_TASKS: Final = 64  # and those of a runtime, a JVM for one, in each slo
 
 
 def apply(limits: Limits, processes: int | None, command: Command | None = None) -> None:
-    """Lower this process's limits for good. `processes`: how many its uid may have, None for no such limit.
+    """Lower this process's limits for good, but for those on files. `processes`: how many its uid may have, if limited.
 
     For what is executed, the stack of the first thread has no limit of its own, only that on memory; the C library then
     gives other threads 2 MiB each. Runtimes that reserve more than they use get no limit on data: see Command.
     """
     cpu_seconds = math.ceil(limits.cpu_seconds) + 1  # the watcher is exact, this is its backstop
     _set(resource.RLIMIT_CPU, cpu_seconds, cpu_seconds + 1)
-    _set(resource.RLIMIT_FSIZE, limits.file_bytes)
-    _set(resource.RLIMIT_NOFILE, limits.open_files)
     if command is None:
         _set(resource.RLIMIT_DATA, limits.memory_bytes + _DATA_MARGIN_BYTES)
         _set(resource.RLIMIT_STACK, _STACK_BYTES)
@@ -34,6 +32,12 @@ def apply(limits: Limits, processes: int | None, command: Command | None = None)
         _lift(resource.RLIMIT_STACK)
     if processes is not None:
         _set(resource.RLIMIT_NPROC, processes)
+
+
+def apply_to_files(limits: Limits) -> None:
+    """The rest of them, when everything that a program needs has been opened and written: that is not its own doing."""
+    _set(resource.RLIMIT_FSIZE, limits.file_bytes)
+    _set(resource.RLIMIT_NOFILE, limits.open_files)
 
 
 def apply_constant() -> None:

@@ -17,6 +17,8 @@ from sandbox_harness import Runner, left_behind
 
 import sandbox as package
 from sandbox import (
+    InvalidProgramError,
+    Limits,
     Mode,
     Program,
     Sandbox,
@@ -25,6 +27,7 @@ from sandbox import (
     SandboxConfig,
     SandboxCrashedError,
 )
+from sandbox.command import Command
 from sandbox.tree import descendants
 
 pytestmark = pytest.mark.sandbox
@@ -196,3 +199,38 @@ def test_program_with_a_huge_source_is_run(run: Runner, sandbox: Sandbox) -> Non
     source = "x = '''" + "a" * (4 << 20) + "'''\nprint(len(x))"
     assert sandbox.run(Program(source)).stdout == b"4194304\n"
     assert sandbox.run(Program(source, Mode.CALLS)).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("program", "limits"),
+    [
+        (Program("print(1)"), Limits(open_files=8)),
+        (Program("echo 1", language="bash"), Limits(open_files=8)),
+        (Program("echo 1 #" + "x" * (2 << 20), language="bash"), Limits(file_bytes=1 << 20)),
+        (Program("print(1)", files={"a": b"x" * (2 << 20)}), Limits(file_bytes=1 << 20)),
+    ],
+    ids=["open files", "open files of a command", "source", "file"],
+)
+def test_limits_on_files_do_not_keep_a_program_from_starting(
+    sandbox: Sandbox, program: Program, limits: Limits
+) -> None:
+    assert sandbox.run(program, limits).stdout == b"1\n"
+
+
+@pytest.mark.parametrize("namespaces", [None, False])
+def test_program_that_cannot_be_set_up_does_not_end_its_slot(namespaces: bool | None) -> None:
+    before = Command(("/bin/sh",), "/bin/sh", None, readable=("/nonexistent",))
+    after = Command(("/bin/sh",), "/bin/sh", "main", outputs="main")
+    with Sandbox(SandboxConfig(slots=1, namespaces=namespaces)) as own:
+        processes = own._slots[0].facts["processes"]
+        for command in (before, after):
+            with pytest.raises(SandboxCrashedError, match=r"No such file|File exists"):
+                own._run_command(Program("x" * (4 << 20)), command, Limits(), None)
+        assert own.run(Program("print(1)")).stdout == b"1\n"
+        assert own._slots[0].facts["processes"] == processes
+
+
+def test_name_that_no_file_can_have_is_the_callers_mistake(sandbox: Sandbox) -> None:
+    for name in ("x" * 256, "ü" * 128, "\ud800" * 86, "a/b", "..", "a\0b"):
+        with pytest.raises(InvalidProgramError, match="file name"):
+            sandbox.run(Program("print(1)", files={name: b""}))
