@@ -51,7 +51,7 @@ def mutants(seed: int, per_program: int) -> list[Submission]:
     chosen = random.Random(seed)
     made = [
         (f"{name} {kind}", source, body) for name, reference, body in problems()
-        for kind, source in _mutated(reference, chosen, per_program)
+        for kind, source in _mutated(reference, body["tests"][0].get("entry"), chosen, per_program)
     ]  # fmt: skip
     with ThreadPoolExecutor(2) as threads:
         passes = list(threads.map(lambda one: _passes_bare(one[1], one[2]), made))
@@ -61,11 +61,12 @@ def mutants(seed: int, per_program: int) -> list[Submission]:
     ]
 
 
-def _mutated(reference: str, chosen: random.Random, count: int) -> Iterator[tuple[str, str]]:
-    places = _Mutator(0)
+def _mutated(reference: str, entry: str | None, chosen: random.Random, count: int) -> Iterator[tuple[str, str]]:
+    """`entry`: the function under test. Others are helpers of the prompt, which the tests take from the prompt."""
+    places = _Mutator(0, entry)
     places.visit(ast.parse(reference))
     for place in chosen.sample(range(1, places.seen + 1), min(count, places.seen)):
-        mutator = _Mutator(place)
+        mutator = _Mutator(place, entry)
         tree = mutator.visit(ast.parse(reference))
         yield f"{mutator.kind} {place}", ast.unparse(ast.fix_missing_locations(tree))
     yield "constant", _constant(reference)
@@ -74,10 +75,18 @@ def _mutated(reference: str, chosen: random.Random, count: int) -> Iterator[tupl
 class _Mutator(ast.NodeTransformer):
     """Changes the one place whose number it is given."""
 
-    def __init__(self, place: int) -> None:
-        self.place, self.seen, self.kind = place, 0, ""
+    def __init__(self, place: int, entry: str | None) -> None:
+        self.place, self.entry, self.seen, self.kind = place, entry, 0, ""
+
+    def visit_Module(self, node: ast.Module) -> ast.Module:
+        for one in node.body:
+            if self.entry is None or getattr(one, "name", None) == self.entry:
+                self.generic_visit(one)
+        return node
 
     def visit(self, node: ast.AST) -> Any:
+        if isinstance(node, ast.Module):
+            return self.visit_Module(node)
         self.generic_visit(node)
         if type(node) in _SWAPPED:
             return self._here("wrong operator", _SWAPPED[type(node)]()) or node
