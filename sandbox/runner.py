@@ -78,9 +78,8 @@ class Sandbox:
         python = interpreter.choose(self.config.python, separate)
         self._root = tempfile.mkdtemp(prefix="assay-sandbox-", dir=self.config.work_root)
         self._builder = Builder(self.config, separate, self._root, lambda: str(self._isolation), self._run_command)
-        cache_folders = self._builder.folders() if self.config.runtime else ()
         for index in range(self.config.slots):
-            slot = Slot(self.config, index, python, self._root, self._uids(index), cache_folders)
+            slot = Slot(self.config, index, python, self._root, self._uids(index))
             self._slots.append(slot)
             slot.start()
         for slot in self._slots:

@@ -106,7 +106,7 @@ class Watch:
         self._actions[fd] = action
 
     def _forget(self, fd: int) -> None:
-        if self._actions.pop(fd, None) is not None:  # a program that could not be started was never registered
+        if fd in self._actions:  # a program that could not be started was never registered
             self._poller.unregister(fd)
         os.close(fd)
 
@@ -126,7 +126,8 @@ class Watch:
     def _drain(self, side: Side, drain: Drain) -> None:
         if not drain.pump():
             self._forget(drain.fd)
-            self._next_look = 0.0  # its program may have ended
+            if side.pidfd < 0:
+                self._next_look = 0.0  # its program may have ended
         if drain.over:
             side.breaks(RunStatus.OUTPUT_LIMIT)
 
