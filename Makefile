@@ -59,8 +59,10 @@ test-compose: $(INSTALLED) ## build and start the container, and judge code in i
 bench-score: $(INSTALLED) ## items per second of the server on real completions (needs ../shared)
 	$(BIN)/python tests/benchmarks/bench_score.py
 
-bench-sandbox: $(INSTALLED) ## programs per second of the sandbox
+bench-sandbox: $(INSTALLED) ## programs per second of the sandbox, as a library and over HTTP at each level (as root)
 	$(BIN)/python tests/benchmarks/bench_sandbox.py
+	$(BIN)/python -m tests.benchmarks.bench_code --level base uid best
+	$(BIN)/python -m tests.benchmarks.bench_code --workload hello --clients 64 --seconds 60
 
 bench-demo: $(INSTALLED) ## the demo with three seeds
 	for seed in 0 1 2; do $(BIN)/python examples/demo.py --seed $$seed | grep -E 'accuracy  |SFT steps|in all'; done
