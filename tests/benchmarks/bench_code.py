@@ -5,7 +5,7 @@
 
 Without --url a server is started for each level (`base`: as an ordinary user, which takes root): embedded, or with
 --workers N code workers of one slot each in front of it. The load comes from one process with connections kept open and
-as little work of its own as it can, on the same machine. `c++` is one client: a source with bits/stdc++.h and ten tests,
+as little work of its own as it can, on the same machine. `c++`: one client, a source with bits/stdc++.h and ten tests,
 each time another source (cold), then each of them again (cached); the precompiled header is there.
 """
 
