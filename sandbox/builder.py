@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -157,6 +158,15 @@ class Builder:
         own = [self._config.toolchain_dir] if self._config.toolchain_dir else []
         return [*own, f"{self._cache_folder}/prepared"]
 
+    def folders(self) -> list[str]:
+        """All that what is compiled and prepared may be found in, made where they are missing."""
+        caches = [self._cache_folder, self._spare_folder]
+        folders = [*self._stores(), *(f"{cache}/programs" for cache in caches)]
+        for folder in folders:
+            with suppress(OSError):  # one that cannot be made is not used either
+                os.makedirs(folder, mode=0o711, exist_ok=True)
+        return folders
+
     @cached_property
     def _cache_folder(self) -> str:
         folder, refused = storage.choose(self._config.cache_dir, f"{self._private}/cache", self._other_uids)
@@ -181,8 +191,12 @@ class Builder:
         except OSError as error:
             raise SandboxCrashedError(f"there is nowhere to keep a compiled program: {error}") from error
 
+    @property
+    def _spare_folder(self) -> str:
+        return f"{self._private}/spare-cache"
+
     def _spare_cache(self) -> ProgramCache:
-        return ProgramCache(f"{self._private}/spare-cache", self._config.cache_bytes)
+        return ProgramCache(self._spare_folder, self._config.cache_bytes)
 
 
 def _ready(installed: Installed, program: Program, limits: Limits, compiled: Compiled | None) -> Ready:

@@ -18,6 +18,7 @@ class Level(StrEnum):
     BASE = "base"  # no_new_privs, rlimits, Landlock, seccomp, supervisor; programs share the server's uid
     UID = "uid"  # base, and each side of each slot has a uid of its own
     NAMESPACES = "namespaces"  # base, own uids where we are root, and own file system, network, IPC for each slot
+    GVISOR = "gvisor"  # each slot in a gVisor sandbox, with own uids, seccomp and rlimits in it; no Landlock is there
 
     @property
     def rank(self) -> int:
@@ -31,6 +32,8 @@ class SandboxConfig:
     slots: int = field(default_factory=lambda: max(1, len(os.sched_getaffinity(0))))  # runs at one time
     python: str | None = None  # interpreter for the programs; None: the first that every slot can read
     namespaces: bool | None = None  # None: where the kernel lets us; True: open() refuses to go on without them
+    runtime: str | None = None  # gVisor's runsc, or its path: each slot lives inside it, or open() refuses to go on
+    runtime_flags: tuple[str, ...] = ()  # of runsc itself, such as --platform=kvm
     cgroup: bool = True  # use control groups where some can be made
     cgroup_parent: str | None = None  # a delegated group of version 2 to make them in; None: the server's own
     base_uid: int = 60_000  # as root, slot n uses base_uid + 2n for a program and base_uid + 2n + 1 for its tester

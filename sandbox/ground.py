@@ -27,6 +27,7 @@ class SlotSettings:
     work_root: str
     uids: tuple[int, int] | None  # for a program and its tester; None: they keep the zygote's
     namespaces: bool  # enter some of our own
+    gvisor: bool  # the slot is to live inside gVisor, see gvisor.py
     cgroup: str | None  # name of its control groups, None for none
     cgroup_parent: str | None
     slots: int
@@ -68,7 +69,7 @@ class Ground:
 
     def enter(self) -> None:
         """Do in the zygote what need not be done anew in each program. Nothing here can be taken back."""
-        rlimits.apply_constant()
+        rlimits.apply_constant(queues=not self.settings.gvisor)
         kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
         if self.filter is not None:
             self.filter.install()

@@ -25,6 +25,7 @@ from sandbox.supervisor import serve
 _SUPERVISOR_FAILED: Final = 98
 _NO_NAMESPACES: Final = 96
 _SIDES: Final = 2  # a program and its tester
+_SHARED_FOLDERS: Final = ("/tmp", "/dev/shm")  # noqa: S108 - gVisor makes them, open to all
 
 
 def main() -> None:
@@ -35,6 +36,8 @@ def main() -> None:
         kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
         settings = SlotSettings.from_json(json.loads(sys.argv[1]))
+        if settings.gvisor:
+            _serve_inside_gvisor(control, settings)
         groups = cgroup.make(settings.cgroup, _SIDES, settings.cgroup_parent) if settings.cgroup else None
         settings = replace(settings, cgroup=settings.cgroup if groups else None)
         gc.freeze()
@@ -54,6 +57,15 @@ def _keep(control: socket.socket, settings: SlotSettings, groups: cgroup.Groups 
     if supervisor == 0:
         _supervise(control, settings, groups)
     return os.waitstatus_to_exitcode(os.waitpid(supervisor, 0)[1])
+
+
+def _serve_inside_gvisor(control: socket.socket, settings: SlotSettings) -> NoReturn:
+    """The first process is the supervisor itself: to it come all orphans, and with it all processes end."""
+    for path in _SHARED_FOLDERS:
+        with suppress(OSError):
+            os.chmod(path, 0o700)
+    gc.freeze()
+    _supervise(control, settings, None)
 
 
 def _arrange_descriptors() -> socket.socket:

@@ -26,6 +26,7 @@ _LIMITS: Final = Limits(cpu_seconds=2, wall_seconds=5, processes=8)
 _NEEDED_CAPABILITIES: Final = {"CHOWN": 0, "DAC_OVERRIDE": 1, "FOWNER": 3, "KILL": 5, "SETGID": 6, "SETUID": 7}
 _ROOT: Final = f"root with CAP_{', CAP_'.join(_NEEDED_CAPABILITIES)} (Docker's default set has them)"
 _NAMESPACES: Final = "root with CAP_SYS_ADMIN, or user namespaces for ordinary users (a default container has neither)"
+_GREEDY: Final = "import time\nx = b'x' * (400 << 20)\ntime.sleep(1)\nprint(len(x))"
 _PROBES: Final = (Path(__file__).parent / "probes.py").read_text(encoding="utf-8")
 _ADVICE: Final = {
     "landlock": "a kernel of 5.13 or later with landlock among its LSMs (kernel parameter lsm=...)",
@@ -59,6 +60,8 @@ class Report:
             advice = [_ROOT]
         if not failed and floor is Level.NAMESPACES:
             advice = [_NAMESPACES]
+        if floor is Level.GVISOR:
+            advice = [f"{_ROOT}, and runtime set to gVisor's runsc"]
         return (
             f"this host gives isolation level {self.level}, the configured floor is {floor}. "
             f"Failed: {', '.join(failed) or 'nothing'}. Needed: {'; '.join(advice) or 'see docs/sandbox.md'}. "
@@ -83,21 +86,22 @@ def _effective_capabilities() -> int:
 def examine(run: Run, facts: dict[str, Any], own_uids: bool) -> Report:
     """Run the canaries through `run`, whose zygote has said `facts`."""
     tests = {
-        "landlock": _verdict(facts["landlock_abi"] > 0, "the kernel has none"),
+        **_kernel(facts),
         "seccomp": _verdict(facts["seccomp"], "no filter for this machine"),
         "signal_scope": _verdict(own_uids or facts["landlock_abi"] >= SIGNAL_SCOPE_ABI, "programs could signal us"),
         "not_root": _verdict(own_uids or os.geteuid() != 0, "programs would run as root"),
         **_attacks(run),
-        **_limits(run),
+        **(_seen_in_gvisor(run) if facts["gvisor"] else {}),
+        **_limits(run, facts["gvisor"]),
     }
     outside_can_be_seen = tests.pop("stat_outside", "pass")  # Landlock does not hide it, a file system of its own does
-    if facts["namespaces"]:
+    if facts["namespaces"] or facts["gvisor"]:
         tests["stat_outside"] = outside_can_be_seen
+    if facts["namespaces"]:
         tests["network"] = _verdict(not facts["network"], "an interface is up")
     held = all(text == "pass" for text in tests.values())
-    best = Level.NAMESPACES if facts["namespaces"] else Level.UID if own_uids else Level.BASE
     return Report(
-        level=best if held else Level.NONE,
+        level=_best(facts, own_uids) if held else Level.NONE,
         landlock_abi=facts["landlock_abi"],
         seccomp=facts["seccomp"],
         own_uids=own_uids,
@@ -107,6 +111,19 @@ def examine(run: Run, facts: dict[str, Any], own_uids: bool) -> Report:
         python_version=facts["python_version"],
         tests=tests,
     )
+
+
+def _kernel(facts: dict[str, Any]) -> dict[str, str]:
+    """What keeps files from programs: Landlock, or a kernel of their own and nothing but the permissions in it."""
+    if facts["gvisor"]:
+        return {"gvisor": "pass"}
+    return {"landlock": _verdict(facts["landlock_abi"] > 0, "the kernel has none")}
+
+
+def _best(facts: dict[str, Any], own_uids: bool) -> Level:
+    if facts["gvisor"]:
+        return Level.GVISOR
+    return Level.NAMESPACES if facts["namespaces"] else Level.UID if own_uids else Level.BASE
 
 
 def _verdict(holds: bool, otherwise: str) -> str:
@@ -180,14 +197,31 @@ def _told(result: ExecutionResult) -> dict[str, str]:
     return {str(name): str(text) for name, text in answers.items()}
 
 
-def _limits(run: Run) -> dict[str, str]:
+def _seen_in_gvisor(run: Run) -> dict[str, str]:
+    """There the environment of other users' processes can be read: it must be the one that every program gets."""
+    source = (
+        "import os\nnames = open(f'/proc/{os.getppid()}/environ').read().split('\\0')\n"
+        "print(*(name.partition('=')[0] for name in names))"
+    )
+    names = set(run(Program(source), _LIMITS).stdout.decode().split())
+    return {"read_parent": _verdict(names <= set(ENVIRONMENT), f"{sorted(names)} can be read")}
+
+
+def _is_gone_inside(run: Run, pid: str) -> bool:
+    """Whether a process inside gVisor, whose numbers are not ours, is gone, as a program there sees it."""
+    source = f"import os; print(os.path.exists('/proc/1'), os.path.exists('/proc/{pid}'))"
+    return run(Program(source), _LIMITS).stdout.split() == [b"True", b"False"]
+
+
+def _limits(run: Run, gvisor: bool) -> dict[str, str]:
     """Programs that leave something running or want too much."""
     forks = _answered(run, f"fork_past_limit({_LIMITS.processes})", _is_bounded)
     daemon = _answered(run, "leave_daemon()", lambda result: result.stdout.strip().isdigit())
-    memory = run(Program("print(len(bytearray(400 << 20)))"), replace(_LIMITS, memory_bytes=64 << 20))
+    memory = run(Program(_GREEDY), replace(_LIMITS, memory_bytes=64 << 20))
     left = daemon.stdout.strip().decode()
+    gone = _is_gone_inside(run, left) if gvisor else not os.path.exists(f"/proc/{left}")
     return {
         "fork_past_limit": _verdict(_is_bounded(forks), f"{forks.status}, {forks.stderr[-200:]!r}"),
-        "outlive": _verdict(left.isdecimal() and not os.path.exists(f"/proc/{left}"), f"process {left} was left"),
+        "outlive": _verdict(left.isdecimal() and gone, f"process {left} was left"),
         "memory": _verdict(memory.stdout == b"", "400 MiB were given where 64 were allowed"),
     }

@@ -61,7 +61,7 @@ class Sandbox:
             self._start_slots()
             self.report = preflight.examine(self._run_on_first_slot, self._slots[0].facts, self._uids(0) is not None)
             self._isolation = self.report.level
-            floor = Level.NAMESPACES if self.config.namespaces else self.config.floor
+            floor = self._floor()
             if self.report.level.rank < floor.rank and not self.config.allow_unsafe:
                 raise SandboxFloorError(self.report.refusal(floor))
         except BaseException:
@@ -73,13 +73,20 @@ class Sandbox:
             self._live_builder().begin_trials()
         return self
 
+    def _floor(self) -> Level:
+        """What was asked for by name is a floor too."""
+        if self.config.runtime is not None:
+            return Level.GVISOR
+        return Level.NAMESPACES if self.config.namespaces else self.config.floor
+
     def _start_slots(self) -> None:
         separate = preflight.can_separate_uids()
         python = interpreter.choose(self.config.python, separate)
         self._root = tempfile.mkdtemp(prefix="assay-sandbox-", dir=self.config.work_root)
         self._builder = Builder(self.config, separate, self._root, lambda: str(self._isolation), self._run_command)
+        cache_folders = self._builder.folders() if self.config.runtime else ()
         for index in range(self.config.slots):
-            slot = Slot(self.config, index, python, self._root, self._uids(index))
+            slot = Slot(self.config, index, python, self._root, self._uids(index), cache_folders)
             self._slots.append(slot)
             slot.start()
         for slot in self._slots:

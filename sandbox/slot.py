@@ -11,12 +11,13 @@ import struct
 import subprocess
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from sandbox import frames
+from sandbox import frames, gvisor
 from sandbox.config import SandboxConfig
 from sandbox.errors import SandboxCancelledError, SandboxClosedError, SandboxCrashedError
 from sandbox.ground import WALL_STRETCH, SlotSettings
@@ -40,15 +41,26 @@ _MARGIN_SECONDS: Final = 30.0  # beyond a run's own limits: then a supervisor is
 class Slot:
     """Not thread-safe except for `close`: the pool gives a slot to one thread at a time."""
 
-    def __init__(self, config: SandboxConfig, index: int, python: str, root: str, uids: tuple[int, int] | None) -> None:
+    def __init__(
+        self,
+        config: SandboxConfig,
+        index: int,
+        python: str,
+        root: str,
+        uids: tuple[int, int] | None,
+        cache_folders: Sequence[str] = (),
+    ) -> None:
+        """`cache_folders`: what is compiled and prepared, for a slot that must be told of it before it starts."""
         self._config = config
+        self._cache_folders = cache_folders
         self._python = python
         self._settings = SlotSettings(
             work_root=os.path.join(root, f"slot-{index}"),
             uids=uids,
-            cgroup=f"{os.path.basename(root)}-{index}" if config.cgroup else None,
+            cgroup=f"{os.path.basename(root)}-{index}" if config.cgroup and not config.runtime else None,
             cgroup_parent=config.cgroup_parent,
-            namespaces=config.namespaces is not False,
+            namespaces=config.namespaces is not False and not config.runtime,
+            gvisor=config.runtime is not None,
             slots=config.slots,
             poll_seconds=config.poll_seconds,
             partner_grace_seconds=config.partner_grace_seconds,
@@ -64,20 +76,32 @@ class Slot:
         os.makedirs(self._settings.work_root, exist_ok=True)
         for path in (os.path.dirname(self._settings.work_root), self._settings.work_root):
             os.chmod(path, 0o711)  # noqa: S103 - programs pass through it on the way to their folders
-        package_folder = str(Path(__file__).parent.parent)
-        settings = json.dumps(asdict(self._settings))
+        command = self._command()
         ours, theirs = socket.socketpair()
         with theirs:
             self._keeper = subprocess.Popen(  # noqa: S603
-                [self._python, "-I", "-S", "-B", "-c", _BOOT, settings, package_folder],
+                command,
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
-                env=ENVIRONMENT,
+                env=ENVIRONMENT if self._config.runtime is None else gvisor.ENVIRONMENT,
                 cwd="/",
                 start_new_session=True,
             )
         self._control = ours
+
+    def _command(self) -> list[str]:
+        """What starts the keeper, or, inside gVisor, the supervisor."""
+        package = Path(__file__).parent
+        settings = json.dumps(asdict(self._settings))
+        argv = [self._python, "-I", "-S", "-B", "-c", _BOOT, settings, str(package.parent)]
+        if self._config.runtime is None:
+            return argv
+        prefix = Path(self._python).parent.parent
+        shown = [str(package), f"{prefix}/lib", f"{prefix}/bin", *self._cache_folders]
+        folder = f"{os.path.dirname(self._settings.work_root)}/gvisor-{os.path.basename(self._settings.work_root)}"
+        launcher = (self._config.runtime, self._config.runtime_flags, folder)
+        return gvisor.launch_command(*launcher, argv, ENVIRONMENT, shown, self._settings.work_root)
 
     def ready(self) -> None:
         """Wait until the keeper can take runs, starting it first where there is none. Raises SandboxCrashedError."""

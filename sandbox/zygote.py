@@ -21,7 +21,7 @@ from sandbox.command import Command
 from sandbox.drivers import preload, stage
 from sandbox.ground import Ground, SlotSettings, tasks_of
 from sandbox.launch import Order, become_program
-from sandbox.layers import sibling
+from sandbox.layers import kernel, sibling
 from sandbox.layers.namespaces import NamespaceError, PrivateRoot, enter
 from sandbox.types import Limits, Mode
 
@@ -109,6 +109,7 @@ def _facts(ground: Ground) -> dict[str, Any]:
         "landlock_abi": ground.landlock_abi,
         "seccomp": ground.filter is not None,
         "namespaces": ground.settings.namespaces,
+        "gvisor": ground.settings.gvisor and kernel.is_gvisor(),
         "network": _network(),
         "python": sys.executable,
         "python_version": ".".join(map(str, sys.version_info[:3])),
@@ -129,7 +130,7 @@ def _serve(orders: socket.socket, ground: Ground) -> None:
         side, mode, limits, folder, command = json.loads(message)
         order = Order(side, Mode(mode), Limits(**limits), folder, Command.from_json(command))
         try:
-            pid = sibling.fork()
+            pid = sibling.fork_below_init() if ground.settings.gvisor else sibling.fork()
         except OSError as error:
             answer = f"fork: {error}"
         else:

@@ -40,9 +40,12 @@ def apply_to_files(limits: Limits) -> None:
     _set(resource.RLIMIT_NOFILE, limits.open_files)
 
 
-def apply_constant() -> None:
-    """Those limits that are the same for every program: lowered once, in the zygote."""
-    for kind in (resource.RLIMIT_CORE, resource.RLIMIT_MSGQUEUE, resource.RLIMIT_MEMLOCK):
+def apply_constant(queues: bool) -> None:
+    """Those limits that are the same for every program: lowered once, in the zygote.
+
+    `queues`: the one on POSIX queues too, which gVisor does not let us set.
+    """
+    for kind in (resource.RLIMIT_CORE, resource.RLIMIT_MEMLOCK, *([resource.RLIMIT_MSGQUEUE] if queues else [])):
         _set(kind, 0)
 
 

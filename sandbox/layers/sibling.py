@@ -37,6 +37,43 @@ def fork() -> int:
     raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
+def fork_below_init() -> int:
+    """The same by another way, for a process whose parent is the first of all, to which orphans come.
+
+    gVisor needs it: it forks a child where a sibling was asked for. Raises OSError.
+    """
+    answer_end, child_end = os.pipe()
+    hold_end, release_end = os.pipe()
+    between = os.fork()
+    if between == 0:
+        _fork_and_end(child_end)
+        for fd in (answer_end, child_end, release_end):
+            os.close(fd)
+        os.read(hold_end, 1)  # its end comes when we are an orphan
+        os.close(hold_end)
+        return 0
+    for fd in (child_end, hold_end):
+        os.close(fd)
+    os.waitpid(between, 0)
+    answer = os.read(answer_end, 20)
+    for fd in (answer_end, release_end):
+        os.close(fd)
+    if not answer:
+        raise OSError(errno.EAGAIN, "no process was left to give")
+    return int(answer)
+
+
+def _fork_and_end(child_end: int) -> None:
+    """Fork, say which pid the child has, and end. Returns only in the child."""
+    try:
+        pid = os.fork()
+    except OSError:
+        os._exit(1)
+    if pid:
+        os.write(child_end, b"%d" % pid)
+        os._exit(0)
+
+
 def _clone() -> int:
     number, position = _CLONE[os.uname().machine]
     flags = _CLONE_PARENT | signal.SIGCHLD
