@@ -32,9 +32,11 @@ def main() -> None:
     """Keep the slot until the server goes away. argv[1]: SlotSettings as JSON; descriptor 0: the control socket."""
     control = _arrange_descriptors()
     try:
+        os.umask(0o022)  # whatever the server's own: programs pass through our folders as other users
         _reset_signals()
         kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
+        _limit_descriptors()
         settings = SlotSettings.from_json(json.loads(sys.argv[1]))
         if settings.gvisor:
             _serve_inside_gvisor(control, settings)
@@ -78,8 +80,14 @@ def _arrange_descriptors() -> socket.socket:
     for low in (*range(0, 2), *range(3, SPARE_DESCRIPTORS)):
         if low != null:
             os.dup2(null, low, inheritable=False)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTOR_CEILING, DESCRIPTOR_CEILING))
     return socket.socket(fileno=high)
+
+
+def _limit_descriptors() -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most != resource.RLIM_INFINITY and most < DESCRIPTOR_CEILING:
+        raise OSError(f"the limit on open files is {most}: expected {DESCRIPTOR_CEILING} or more (ulimit -Hn)")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTOR_CEILING, DESCRIPTOR_CEILING))
 
 
 def _reset_signals() -> None:

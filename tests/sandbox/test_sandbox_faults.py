@@ -219,7 +219,7 @@ def test_limits_on_files_do_not_keep_a_program_from_starting(
 
 @pytest.mark.parametrize("namespaces", [None, False])
 def test_program_that_cannot_be_set_up_does_not_end_its_slot(namespaces: bool | None) -> None:
-    before = Command(("/bin/sh",), "/bin/sh", None, readable=("/nonexistent",))
+    before = Command(("/bin/sh",), "/bin/sh", None, readable=("/proc/there-is-none",))
     after = Command(("/bin/sh",), "/bin/sh", "main", outputs="main")
     with Sandbox(SandboxConfig(slots=1, namespaces=namespaces)) as own:
         processes = own._slots[0].facts["processes"]
@@ -234,3 +234,25 @@ def test_name_that_no_file_can_have_is_the_callers_mistake(sandbox: Sandbox) -> 
     for name in ("x" * 256, "ü" * 128, "\ud800" * 86, "a/b", "..", "a\0b"):
         with pytest.raises(InvalidProgramError, match="file name"):
             sandbox.run(Program("print(1)", files={name: b""}))
+
+
+def test_umask_of_the_server_keeps_no_program_from_its_folder() -> None:
+    ours = os.umask(0o077)
+    try:
+        with Sandbox(SandboxConfig(slots=1)) as own:
+            assert own.run(Program("open('a', 'w').write('1')\nprint(1)")).stdout == b"1\n"
+    finally:
+        os.umask(ours)
+
+
+def test_too_few_descriptors_are_named() -> None:
+    code = (
+        "import resource, sandbox\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))\n"
+        "try:\n    sandbox.Sandbox(sandbox.SandboxConfig(slots=1)).open()\n"
+        "except sandbox.SandboxError as error:\n    print(error)\n"
+    )
+    root = Path(package.__file__).parent.parent
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root, check=True)
+    assert "the limit on open files is 256: expected 1024 or more" in done.stdout
+    assert "Traceback" not in done.stdout
