@@ -111,7 +111,7 @@ def judge_all(
 ) -> Findings:
     """Judge each and say what was wrong. With `observe` one at a time, looking for leftovers after each."""
     findings = Findings()
-    with httpx.Client(base_url=url, timeout=180) as client, ThreadPoolExecutor(clients) as threads:
+    with httpx.Client(base_url=url, timeout=400) as client, ThreadPoolExecutor(clients) as threads:
         available = {language["name"] for language in client.get("/v1/code/languages").json()}
         wanted = []
         for one in submissions:

@@ -15,7 +15,8 @@ from typing import Any
 from tests.acceptance.code_corpus import SHARED, Submission
 
 BARE_SECONDS = 10
-LIMITS = {"cpu_s": 8, "wall_s": 30}
+LIMITS = {"cpu_s": 4, "wall_s": 15}
+OPTIONS = {"deadline_ms": 300_000}  # a mutant that never ends takes its time for each of its tests
 _SWAPPED: dict[type[ast.AST], type[ast.AST]] = {
     ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Add, ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE,
     ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.And: ast.Or, ast.Or: ast.And,
@@ -38,7 +39,7 @@ def problems() -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 def references() -> list[Submission]:
     return [
-        Submission(name, {"source": source, "limits": LIMITS, **body}, ("accepted",))
+        Submission(name, {"source": source, "limits": LIMITS, "options": OPTIONS, **body}, ("accepted",))
         for name, source, body in problems()
     ]
 
@@ -56,7 +57,9 @@ def mutants(seed: int, per_program: int) -> list[Submission]:
     with ThreadPoolExecutor(2) as threads:
         passes = list(threads.map(lambda one: _passes_bare(one[1], one[2]), made))
     return [
-        Submission(name, {"source": source, "limits": LIMITS, **body}, ("accepted",) if right else _REFUSED)
+        Submission(
+            name, {"source": source, "limits": LIMITS, "options": OPTIONS, **body}, ("accepted",) if right else _REFUSED
+        )
         for (name, source, body), right in zip(made, passes, strict=True)
     ]
 
