@@ -27,6 +27,7 @@ new TreeMap<>(); F f = x -> x + 1; for (int i = 0; i < 3; i++) m.computeIfAbsent
 f.f(i)); m.values().stream().map(List::size).sorted(Comparator.reverseOrder()).forEach(System.out::println);
 switch (args.length) { case 0 -> System.out.printf("%d%n", new P(1, "x").a()); default -> { } } } }
 """
+_LONGEST_NAME_BYTES: Final = 200  # that a file can have everywhere, with room for what a compiler adds to it
 _MAGIC: Final = 0xCAFEBABE
 _MAIN: Final = (b"main", b"([Ljava/lang/String;)V")
 _PUBLIC_STATIC: Final = 0x0009
@@ -51,7 +52,7 @@ def name_source(source: str) -> str:
         depth += code.count("{", last, match.start()) - code.count("}", last, match.start())
         last = match.start()
         if depth == 0:
-            return f"{match[1][:200]}.java"
+            return f"{match[1]}.java" if len(match[1].encode()) <= _LONGEST_NAME_BYTES else "Main.java"
     return "Main.java"
 
 

@@ -66,6 +66,12 @@ def test_java_file_is_named_after_its_public_type(source: str, name: str) -> Non
     assert name_source(source) == name
 
 
+@pytest.mark.parametrize("name", ["A" * 250, "\u7532" * 100])
+def test_java_file_never_gets_a_name_too_long_for_a_file(name: str) -> None:
+    """The compiler then says that the class has to be declared elsewhere; no fault of ours comes of it."""
+    assert name_source(f"public class {name} {{ }}") == "Main.java"
+
+
 @pytest.mark.parametrize("piece", ["/*", '"""', '"\\"', "'", "public static ", "public class A {", '"""\\'])
 def test_naming_a_java_file_takes_linear_time(piece: str) -> None:
     """Quadratic time on a megabyte would not end before the suite's own limit."""
