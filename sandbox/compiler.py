@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import signal
 import threading
 import time
 from collections import OrderedDict
@@ -22,6 +23,7 @@ from sandbox.types import Compilation, ExecutionResult, Limits, Program, RunStat
 TEXT_BYTES: Final = 16 << 10
 _REMEMBERED_FAILURES: Final = 512
 _OUR_FAULT: Final = (126, 127)  # of a shell: what it was to execute is not there, or cannot be
+_FROM_OUTSIDE: Final = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # no compiler does it to itself
 _BROKEN: Final = {
     RunStatus.CPU_LIMIT: "CPU time",
     RunStatus.WALL_LIMIT: "time",
@@ -148,6 +150,8 @@ def judged(result: ExecutionResult, limits: Limits, made_something: bool = True)
     said = (result.stderr + result.stdout)[:TEXT_BYTES].decode("utf-8", "replace")
     if result.exit_code in _OUR_FAULT:
         raise SandboxCrashedError(f"the compiler could not be started, or could not work: {said[:500]}")
+    if result.signal in _FROM_OUTSIDE:
+        raise SandboxCrashedError(f"the compiler was ended from outside, by signal {result.signal}")
     if result.status is RunStatus.EXITED and result.exit_code == 0 and made_something:
         return Compiled(Compilation(True, False, result.wall_seconds, said))
     text = "\n".join(part for part in (_why(result, limits, made_something), said.strip()) if part)

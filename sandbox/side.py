@@ -144,6 +144,11 @@ class Side:
             if peak_bytes > self.inherited_memory_bytes:
                 self.peak_memory_bytes = max(self.peak_memory_bytes, peak_bytes)
 
+    @property
+    def failed(self) -> bool:
+        """Whether its program has ended by itself, badly, and within its limits."""
+        return self.broken is None and not self.stopped and bool(self.wait_status)
+
     def breaks(self, status: RunStatus) -> None:
         self.broken = self.broken or status
 

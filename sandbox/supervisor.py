@@ -17,6 +17,7 @@ from sandbox import folder, frames, tree
 from sandbox.command import Command
 from sandbox.ground import DESCRIPTOR_CEILING, SlotSettings
 from sandbox.layers.cgroup import Group
+from sandbox.scarcity import Scarcity
 from sandbox.side import SetupFault, Side
 from sandbox.types import Limits, Mode
 from sandbox.watch import Watch
@@ -29,11 +30,12 @@ _WORK_MARGIN_BYTES = 32 << 20  # the watcher shall be the first to act
 def serve(settings: SlotSettings, control: socket.socket, zygote: Zygote, keeper: int, groups: Sequence[Group]) -> None:
     """Serve runs until the server goes away. For each comes, on the control socket, the end of a socket of its own."""
     first_of_a_run = _fill_gaps_between_descriptors()
+    scarcity = Scarcity(settings.work_root)
     while True:
         _, descriptors, _, _ = socket.recv_fds(control, 1, 1)
         if not descriptors:
             return
-        _supervise(settings, descriptors[0], zygote, keeper, groups)
+        _supervise(settings, descriptors[0], zygote, keeper, groups, scarcity)
         os.closerange(first_of_a_run, DESCRIPTOR_CEILING)  # however the run ended, nothing of it stays open
 
 
@@ -46,7 +48,9 @@ def _fill_gaps_between_descriptors() -> int:
     return fd
 
 
-def _supervise(settings: SlotSettings, run_fd: int, zygote: Zygote, keeper: int, groups: Sequence[Group]) -> None:
+def _supervise(
+    settings: SlotSettings, run_fd: int, zygote: Zygote, keeper: int, groups: Sequence[Group], scarcity: Scarcity
+) -> None:
     """Serve the request that waits on run_fd. Raises nothing the server has not been told of, if it still listens."""
     header = frames.read_header(run_fd)
     sides = [_new_side(settings, index, wanted) for index, wanted in enumerate(header["sides"])]
@@ -68,7 +72,8 @@ def _supervise(settings: SlotSettings, run_fd: int, zygote: Zygote, keeper: int,
             side.group.end()
     if not tree.kill_all(settings.cleanup_seconds, watch.record, spared=zygote.pid):
         raise TimeoutError("a process of the run could not be killed")
-    answer = _fault(sides, fault) if fault else _result(sides)
+    scarce = scarcity.reason() if any(side.failed for side in sides) else None  # before the folders are removed
+    answer = _fault(sides, fault) if fault else _result(sides, scarce)
     if not watch.abandoned:
         with suppress(BrokenPipeError):
             frames.write(run_fd, answer)
@@ -97,10 +102,13 @@ def _start(zygote: Zygote, run_fd: int, header: dict[str, Any], sides: list[Side
         side.await_ready()
 
 
-def _result(sides: list[Side]) -> bytes:
-    headers, outputs = [], []
+def _result(sides: list[Side], scarce: str | None) -> bytes:
     for side in sides:
         side.finish()
+    if scarce and any(side.failed for side in sides):
+        return frames.pack({"fault": scarce})
+    headers, outputs = [], []
+    for side in sides:
         header, blobs = side.result()
         headers.append(header)
         outputs += blobs
