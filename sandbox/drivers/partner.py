@@ -16,13 +16,15 @@ from typing import Any, Final
 from sandbox import calls, frames, plain
 from sandbox.calls import Call, Reply, ReplyKind, Target
 from sandbox.drivers import objects
-from sandbox.drivers.remote import Remote, entry_of, trust
+from sandbox.drivers.remote import Made, Remote, entry_of, set_made
 from sandbox.errors import ForeignTypeError, PlainError, UnsupportedValueError
 
 _REPLIES_FD: Final = 3
 _REQUESTS_FD: Final = 4
 _LENT: Final = (types.FunctionType, types.MethodType, types.BuiltinFunctionType, functools.partial)
 _LENT_LIMIT: Final = 100_000
+_RAISED_KEPT: Final = 64
+_TESTS: Final = "tests"  # the module that the test code is
 # Raised by a solution, these would end a loop of the test code as if it had gone through.
 _NOT_RERAISED: Final = (StopIteration, StopAsyncIteration)
 
@@ -58,16 +60,25 @@ class Partner:
         # Of the case that runs; the tester clears them before the next one:
         self.untransferable: Untransferable | None = None  # the first one
         self.weak = False  # something was decided by the solution's own word
-        self.failed_callback: AssertionError | None = None  # of the test; the solution may have swallowed it
+        self.failed: BaseException | None = None  # a failure of the test that the solution may have swallowed
+        self.asked = 0  # requests so far, in all cases
+        self._compared: list[Made] = []  # what was compared with a value of the test
         self._replies = open(_REPLIES_FD, "rb", closefd=False)  # noqa: SIM115
         self._lock = threading.RLock()
         self._number = 0
         self._exceptions: dict[str, type[Exception]] = {}
         self._remotes: dict[int, Remote] = {}
+        self._made: dict[Target, tuple[Remote, str]] = {}  # by the test, and with a call of which name
         self._lent: list[Any] = []
+        self._raised: deque[BaseException] = deque(maxlen=_RAISED_KEPT)  # the last exceptions of the solution
 
     def begin_case(self) -> None:
-        self.untransferable, self.weak, self.failed_callback = None, False, None
+        self.untransferable, self.weak, self.failed, self._compared = None, False, None, []
+
+    def end_case(self) -> None:
+        """Refuse comparisons of what only looked like an object of a class of the solution."""
+        if not all(made.used_as_object for made in self._compared):
+            self.refuse("result", "a result that is no plain value was compared or computed with")
 
     def candidate(self, entry: str) -> Remote:
         return Remote(self, entry)
@@ -79,9 +90,25 @@ class Partner:
         if reply.kind is ReplyKind.VALUE:
             for key, value in reply.changed:
                 _change(call, key, value)
-            if type(reply.value) is Remote and len(self._remotes) > known and _names_class(entry):
-                trust(reply.value, True)
+            if type(reply.value) is Remote and _names_class(entry):
+                return self._made_by_test(reply.value, str(entry), new=len(self._remotes) > known)
         return self._value(reply)
+
+    def _made_by_test(self, remote: Remote, name: str, new: bool) -> Remote:
+        """What a call of a class gave, apart from what methods return, which may be the same object.
+
+        A class that gives one object again and again (a singleton) gives what it has given before.
+        """
+        entry = entry_of(remote)
+        before, by = self._made.get(entry, (None, ""))
+        if before is not None and by == name:
+            return before
+        if not new:
+            return remote
+        made = Remote(self, entry)
+        set_made(made, Made())
+        self._made[entry] = made, name
+        return made
 
     def get(self, entry: Target) -> Any:
         """What a name of the solution stands for: a value, or something that can be called, raised or imported."""
@@ -100,7 +127,8 @@ class Partner:
     def ask(self, op: str, entry: Target, *args: Any, **more: Any) -> Any:
         """The value that an operation on an object of the solution gives, see calls.py."""
         reply = self._request(
-            lambda: {"op": op, "entry": entry, "args": [plain.pack(value, self._refer) for value in args], **more}
+            lambda: {"op": op, "entry": entry, "args": [plain.pack(value, self._refer) for value in args], **more},
+            always="result",  # without an object of the solution the argument would not have to cross
         )
         return self._value(reply)
 
@@ -116,21 +144,31 @@ class Partner:
         self.untransferable = self.untransferable or error
         return error
 
-    def rely_on_solution(self) -> None:
+    def rely_on_solution(self, made: Made | None) -> None:
         self.weak = True
+        if made is not None:
+            self._compared.append(made)
 
-    def _request(self, make: Any) -> Reply:
+    def suppressed(self, error: BaseException) -> None:
+        """A context manager of the solution has ended the block it was used for. Its own exceptions and failures of
+        the test must not end it: the assertions that follow in the block would be left out.
+        """
+        if isinstance(error, AssertionError | CandidateError) or error in self._raised:
+            self.failed = self.failed or error
+
+    def _request(self, make: Any, always: str | None = None) -> Reply:
         """`make` builds the message; that may itself call the solution: a generator among the arguments does."""
         try:
             return self._exchange({**make(), "refer": True})
         except UnsupportedValueError as error:
-            raise self.refuse(_refusal_cause(error), str(error)) from None
+            raise self.refuse(always or _refusal_cause(error), str(error)) from None
 
     def _exchange(self, request: dict[str, Any]) -> Reply:
         if self.broken is not None:
             raise PartnerGone(self.broken)
         with self._lock:
             self._number += 1
+            self.asked += 1
             number = self._number
             try:
                 frames.write(_REQUESTS_FD, calls.line({"id": number, **request}))
@@ -168,7 +206,7 @@ class Partner:
             failed: BaseException = TypeError(str(error))
         except Exception as error:
             if isinstance(error, AssertionError):
-                self.failed_callback = self.failed_callback or error
+                self.failed = self.failed or error
             failed = error
         base = next(kind.__name__ for kind in type(failed).__mro__ if _standard(kind.__name__) is kind)
         return {"error": {"type": base, "base": base, "args": [str(failed)], "message": str(failed)}}
@@ -191,7 +229,6 @@ class Partner:
             return self._awaiting(number)
         if number not in self._remotes:
             self._remotes[number] = Remote(self, (number, ""), str(kind))
-        trust(self._remotes[number], False)  # an object that the test made, too, once a method has returned it
         return self._remotes[number]
 
     def _awaiting(self, number: int) -> Coroutine[Any, Any, Any]:
@@ -209,7 +246,10 @@ class Partner:
         if name is not None:
             return {"standard": name}
         if not isinstance(value, _LENT) or len(self._lent) >= _LENT_LIMIT:
-            error = ForeignTypeError(f"{kind.__name__!s:.60} is neither a plain value nor a function")
+            message = f"{kind.__name__!s:.60} is neither a plain value nor a function"
+            if isinstance(value, type) and value.__module__ != _TESTS:
+                raise UnsupportedValueError(message)  # the class of something that came from the solution
+            error = ForeignTypeError(message)
             error.kind = kind
             raise error
         self._lent.append(value)
@@ -230,6 +270,7 @@ class Partner:
             error = CandidateError(reply.message)
         if isinstance(error, CandidateError):
             error.said = reply.message
+        self._raised.append(error)
         error.__dict__.update({name: value for name, value in reply.attributes.items() if not name.startswith("__")})
         return error
 
@@ -244,7 +285,10 @@ class Partner:
 
 
 # Kinds of things that are not plain and yet can have come from the solution, as results, attributes or exceptions.
-_FROM_SOLUTION: Final = (CandidateErrorType, BaseException, types.ModuleType, timezone)
+_FROM_SOLUTION: Final = (
+    CandidateErrorType, BaseException, types.ModuleType, timezone, types.CoroutineType, types.TracebackType,
+    types.FrameType, types.CodeType, types.GeneratorType, slice,
+)  # fmt: skip
 
 
 def _refusal_cause(error: UnsupportedValueError) -> str:

@@ -1,10 +1,13 @@
 """A function, class or object of the solution as test code sees it: what is done to it, is done in its own process.
 
 What comes back is a plain value, which the solution can only have stated without knowing what the test expects. So an
-object that a function of the solution returned may be asked for its parts, but is never compared with a value of the
-test, nor handed one together with a yes-or-no question: it could answer as it likes. Where the test itself made the
-object, by calling a class, and where two objects of the solution are compared, the class is what is under test; the
-verdict then rests on the solution's own word, which is reported as weak.
+object of the solution may be asked for its parts, but is not compared with a value of the test, nor handed one together
+with a yes-or-no question: it could answer as it likes. Where two objects of the solution are compared, and where the
+test itself has made the object by calling a class, the class is what is under test; the verdict then rests on the
+solution's own word, which is reported as weak.
+
+Whether a name is that of a class only the test can say: a capital letter is not enough, some data sets have functions
+with one. So comparisons of what such a call gave count when the test also uses a member of it that no plain value has.
 """
 
 from __future__ import annotations
@@ -31,17 +34,26 @@ class Link(Protocol):
 
     def refuse(self, cause: str, message: str) -> Exception: ...
 
-    def rely_on_solution(self) -> None: ...
+    def rely_on_solution(self, made: Made | None) -> None: ...
+
+    def suppressed(self, error: BaseException) -> None: ...
+
+
+class Made:
+    """What the test made by one call of what may be a class, with all that operators have made of it."""
+
+    def __init__(self) -> None:
+        self.used_as_object = False  # the test has asked it for a member that no plain value has
 
 
 class Remote:
-    """`trusted`: made by the test's own call of a class, so its operators are what is under test."""
+    """`made`: None for what a function of the solution, or an attribute, has given."""
 
-    def __init__(self, link: Link, entry: Target, kind: str = "object", trusted: bool = False) -> None:
+    def __init__(self, link: Link, entry: Target, kind: str = "object") -> None:
         object.__setattr__(self, "_Remote__link", link)
         object.__setattr__(self, "_Remote__entry", entry)
         object.__setattr__(self, "_Remote__kind", kind)
-        object.__setattr__(self, "_Remote__trusted", trusted)
+        object.__setattr__(self, "_Remote__made", None)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.__link.call(self.__entry, args, kwargs)
@@ -51,6 +63,8 @@ class Remote:
             raise AttributeError(name)
         if self.__entry in sys.stdlib_module_names:  # the test forgot an import: `math.isclose` is no question of ours
             return getattr(importlib.import_module(str(self.__entry)), name)
+        if self.__made is not None and name not in _MEMBERS_OF_PLAIN_VALUES:
+            self.__made.used_as_object = True
         value = self.__link.get(self.__part(name))
         if name in _QUESTIONS and isinstance(value, Remote) and self.__is_result():
             raise self.__link.refuse("result", f"a result that is no plain value was asked for `{name}`")
@@ -66,18 +80,21 @@ class Remote:
         return number, f"{path}.{name}" if path else name
 
     def __is_result(self) -> bool:
-        return not self.__trusted and not isinstance(self.__entry, str)
+        return self.__made is None and not isinstance(self.__entry, str)
 
     def __special(self, name: str, *args: Any) -> Any:
         return self.__link.ask("special", self.__entry, *args, name=name)
 
     def __compared(self, name: str, other: Any) -> Any:
         """An operator with another operand."""
-        if not isinstance(other, Remote) and not self.__trusted:
+        plain = not isinstance(other, Remote)
+        if plain and self.__made is None:
             raise self.__link.refuse("result", "a result that is no plain value was compared or computed with")
         result = self.__special(name, other)
-        if name in _COMPARISONS or not (isinstance(other, Remote) or isinstance(result, Remote)):
-            self.__link.rely_on_solution()
+        if isinstance(result, Remote) and self.__made is not None:
+            set_made(result, self.__made)
+        if plain or name in _COMPARISONS:
+            self.__link.rely_on_solution(self.__made if plain else None)
         return result
 
     def __eq__(self, other: object) -> Any:
@@ -108,10 +125,13 @@ class Remote:
         return isinstance(instance, Remote) and self.__link.ask("isinstance", self.__entry, instance) is True
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
-        if kind is None:
+        if kind is None or error is None:
             return bool(self.__special("leave", None, []))
         standard = next(base.__name__ for base in kind.__mro__ if base.__module__ == "builtins")
-        return bool(self.__special("leave", standard, [str(error)]))
+        suppressed = bool(self.__special("leave", standard, [str(error)]))
+        if suppressed:
+            self.__link.suppressed(error)
+        return suppressed
 
     def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[type, ...]:
         raise self.__link.refuse("argument", "a class of the test has a base in the solution")
@@ -137,14 +157,17 @@ def entry_of(remote: Remote) -> Target:
     return entry
 
 
-def trust(remote: Remote, trusted: bool) -> None:
-    object.__setattr__(remote, "_Remote__trusted", trusted)
+def set_made(remote: Remote, made: Made | None) -> None:
+    object.__setattr__(remote, "_Remote__made", made)
 
 
 def _public(*kinds: type) -> set[str]:
     return {name for kind in kinds for name in dir(kind) if not name.startswith("_")}
 
 
+_MEMBERS_OF_PLAIN_VALUES: Final = _public(
+    str, bytes, bytearray, list, dict, set, frozenset, tuple, int, float, complex, deque
+)
 _COMPARISONS: Final = ("eq", "ne", "lt", "le", "gt", "ge", "contains")
 # Methods of plain values that take what the test expects and answer yes or no, or as good as that.
 _QUESTIONS: Final = _public(str, bytes, frozenset, int, float, complex) - _public(list, dict, deque)

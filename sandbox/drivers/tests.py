@@ -66,6 +66,7 @@ def run(source: str) -> NoReturn:
     partner = Partner()
     namespace = Namespace(partner)
     minipytest.ONE_PROCESS = False
+    minipytest.asked = lambda: partner.asked
     sys.modules["pytest"] = minipytest
     sys.modules["solution"] = SolutionModule(partner, namespace)
     broken = _attempt(partner, lambda: _execute(suite["prelude"], namespace))
@@ -102,12 +103,13 @@ def _attempt(partner: Partner, action: Any) -> CaseResult:
         return CaseResult(CaseStatus.UNSUPPORTED, "Unsupported", _text(error))
     except BaseException as error:
         result = CaseResult(CaseStatus.ERROR, type(error).__name__, _text(error))
+    partner.end_case()
     if partner.untransferable is not None:
         return _untransferable(partner.untransferable)
     if partner.broken is not None:
         return CaseResult(CaseStatus.ERROR, "PartnerGone", partner.broken)
-    if partner.failed_callback is not None:
-        return CaseResult(CaseStatus.FAILED, "AssertionError", _text(partner.failed_callback))
+    if partner.failed is not None:
+        return CaseResult(CaseStatus.FAILED, type(partner.failed).__name__, _text(partner.failed))
     return replace(result, weak=partner.weak)
 
 
