@@ -19,6 +19,7 @@ _ZOMBIE: Final = b"Z"
 _FORK_TRIES: Final = 200
 _FORK_PAUSE_SECONDS: Final = 0.01
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
+_LARGE_SPACE_BYTES: Final = 8 << 30  # of addresses: the page tables of less are at most 16 MiB
 _CHILDREN_FILES: Final = os.path.exists(f"/proc/self/task/{os.getpid()}/children")  # CONFIG_PROC_CHILDREN
 
 Exit = tuple[int, int, float, int]  # pid, wait status, CPU seconds and peak bytes of it and the children it waited for
@@ -97,11 +98,14 @@ def usage_of(pid: int) -> Usage | None:
     fields = _stat(f"/proc/{pid}")
     if fields is None:
         return None
-    ticks = sum(map(int, fields[11:15]))
-    threads, pages = int(fields[17]), int(fields[21])
+    ticks, threads, path = sum(map(int, fields[11:15])), int(fields[17]), f"/proc/{pid}"
+    parent = int(fields[1])
     if fields[0] == _ZOMBIE and threads > 1:
-        pages = _pages_of_threads(pid)
-    return Usage(pid, int(fields[1]), threads, ticks / _TICKS_PER_SECOND, pages * _PAGE_BYTES)
+        path, fields = _living_thread(pid) or (path, fields)
+    memory_bytes = int(fields[21]) * _PAGE_BYTES
+    if int(fields[20]) > _LARGE_SPACE_BYTES:
+        memory_bytes += _table_bytes(path)
+    return Usage(pid, parent, threads, ticks / _TICKS_PER_SECOND, memory_bytes)
 
 
 def _stat(path: str) -> list[bytes] | None:
@@ -110,6 +114,15 @@ def _stat(path: str) -> list[bytes] | None:
             return file.read().rpartition(b")")[2].split()  # the name before it may hold anything
     except OSError:
         return None
+
+
+def _table_bytes(path: str) -> int:
+    """Memory of its page tables: what is only read of a huge mapping takes none but these."""
+    with suppress(OSError), open(f"{path}/status", "rb") as file:
+        for line in file:
+            if line.startswith(b"VmPTE:"):
+                return int(line.split()[1]) << 10
+    return 0
 
 
 def delay_seconds(pid: int) -> float:
@@ -121,10 +134,10 @@ def delay_seconds(pid: int) -> float:
     return max(delays) / 1e9
 
 
-def _pages_of_threads(pid: int) -> int:
-    """Memory of a process whose first thread has ended: /proc shows it as empty while the others live on in it."""
-    stats = [_stat(path) for path in task_paths(pid)]
-    return max((int(fields[21]) for fields in stats if fields is not None), default=0)
+def _living_thread(pid: int) -> tuple[str, list[bytes]] | None:
+    """Of a process whose first thread has ended: /proc shows it as empty while the others live on in it."""
+    stats = [(path, fields) for path in task_paths(pid) if (fields := _stat(path)) is not None]
+    return max(stats, key=lambda one: int(one[1][21]), default=None)
 
 
 def task_paths(pid: int) -> list[str]:
@@ -133,12 +146,14 @@ def task_paths(pid: int) -> list[str]:
 
 
 def proportional_bytes(pid: int) -> int | None:
-    """Memory of a process with shared pages divided among those who share them; None if it may not be looked at."""
+    """Memory of a process with shared pages divided among those who share them, and of its page tables; None if it may
+    not be looked at.
+    """
     try:
         with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
             for line in file:
                 if line.startswith(b"Pss:"):
-                    return int(line.split()[1]) << 10
+                    return (int(line.split()[1]) << 10) + _table_bytes(f"/proc/{pid}")
     except OSError:
         return None
     return None

@@ -11,7 +11,7 @@ import time
 import pytest
 from sandbox_harness import Runner, left_behind
 
-from sandbox import RunStatus, Sandbox
+from sandbox import RunStatus, Sandbox, SandboxConfig
 
 pytestmark = pytest.mark.sandbox
 
@@ -246,3 +246,17 @@ def test_program_that_waits_for_its_own_children_gets_no_more_than_the_stretched
     result = run.script(source, cpu_seconds=60, wall_seconds=0.4)
     assert result.status is RunStatus.WALL_LIMIT
     assert result.wall_seconds < 4 * 0.4 + 1
+
+
+def test_page_tables_count_as_memory() -> None:
+    """A huge mapping that is only read takes no memory but for the tables of what was looked at."""
+    source = (
+        "import mmap\nsize, step = 1 << 36, 1 << 21\nmaps = []\nwhile True:\n"
+        "  flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000\n"
+        "  maps.append(mmap.mmap(-1, size, flags, mmap.PROT_READ))\n"
+        "  maps[-1].madvise(mmap.MADV_NOHUGEPAGE)\n  for at in range(0, size, step): maps[-1][at]\n"
+    )
+    with Sandbox(SandboxConfig(slots=1, namespaces=False, cgroup=False)) as own:
+        result = Runner(own).script(source, memory_bytes=100 << 20, cpu_seconds=10)
+    assert result.status is RunStatus.MEMORY_LIMIT
+    assert result.peak_memory_bytes > 100 << 20
