@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import tempfile
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from reward_server.errors import ConfigError
 from reward_server.wire import MAX_ITEMS
 from sandbox.config import Level
+from sandbox.languages import LANGUAGES, named
 
 PREFIX = "REWARD_SERVER_"
 MIB = 1 << 20
+MAX_TMPDIR_BYTES = 70
 
 
 def _cores() -> int:
@@ -104,6 +107,14 @@ class Settings(BaseSettings):
     )
     drain_seconds: float = Field(default=30.0, ge=0, description="on SIGTERM requests in flight may take so long")
 
+    @field_validator("sandbox_languages")
+    @classmethod
+    def _known_languages(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        strangers = [name for name in names if named(name) is None]
+        if strangers:
+            raise ValueError(f"expected names among {', '.join(LANGUAGES)}, got {', '.join(strangers)}")
+        return names
+
     def share_of_a_worker(self) -> Settings:
         """The settings of one of the `workers` processes."""
         return self.model_copy(
@@ -132,11 +143,19 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
+def _require_room_for_sockets() -> None:
+    """Processes of ours talk over sockets in TMPDIR, whose names the kernel limits to 107 bytes."""
+    folder = tempfile.gettempdir()
+    if len(os.fsencode(folder)) > MAX_TMPDIR_BYTES:
+        raise ConfigError(f"TMPDIR is too long for sockets in it: at most {MAX_TMPDIR_BYTES} bytes, not {folder}")
+
+
 def load_settings(**overrides: Any) -> Settings:
     """Settings from defaults, then the environment, then `overrides` that are not None.
 
     pydantic-settings ignores a misspelt variable silently, so strangers are refused here.
     """
+    _require_room_for_sockets()
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     strangers = sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known)
     if strangers:

@@ -21,6 +21,7 @@ MAX_TESTS = 1024
 MAX_SUBTASKS = 128
 MAX_FILES = 64
 MAX_ARGUMENTS = 64
+ENTRY = r"^[\w$]+(\(\))?(\.[\w$]+(\(\))?)*$"  # f, Class.method, Class().method
 
 
 class CodeVerdict(StrEnum):
@@ -95,7 +96,7 @@ class CallTest(TestCase):
     """
 
     type: Literal["call"] = "call"
-    entry: str = Field(min_length=1, max_length=MAX_ID_CHARS)
+    entry: str = Field(pattern=ENTRY, max_length=MAX_ID_CHARS)
     args: list[JsonValue] = Field(default_factory=list)
     kwargs: dict[str, JsonValue] = Field(default_factory=dict)
     expected: JsonValue
@@ -117,7 +118,7 @@ class CheckTest(TestCase):
 
     type: Literal["check"] = "check"
     code: str = Field(min_length=1)
-    entry: str = Field(min_length=1, max_length=MAX_ID_CHARS)
+    entry: str = Field(pattern=ENTRY, max_length=MAX_ID_CHARS)
 
 
 class UnittestTest(TestCase):

@@ -12,7 +12,7 @@ from typing import Final
 
 from sandbox import toolchains
 from sandbox.commands import Installed
-from sandbox.errors import InvalidProgramError, SandboxCancelledError, SandboxError
+from sandbox.errors import InvalidProgramError, SandboxCancelledError, SandboxCrashedError, SandboxError
 from sandbox.languages import LANGUAGES, named
 from sandbox.languages.base import Language, ToolchainError
 from sandbox.types import ExecutionResult, LanguageStatus, Limits, Program, RunStatus
@@ -132,6 +132,8 @@ class Trials:
             trial.missing = str(error)
         except SandboxError as error:
             trial.fault = error
+        except (OSError, MemoryError) as error:  # of this moment: a full disk, too many files
+            trial.fault = SandboxCrashedError(f"the trial of {language.name} failed: {type(error).__name__}: {error}")
         except Exception as error:  # the border of a thread: whoever waits must be told
             trial.missing = f"{type(error).__name__}: {error}"
         if trial.fault is not None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from reward_server.errors import InvalidProgram, SandboxRefused, SandboxUnavailable
 from reward_server.programs import Run, RunResult
-from reward_server.settings import Settings
+from reward_server.settings import PREFIX, Settings
 from sandbox import InvalidProgramError, Sandbox, SandboxConfig, SandboxError
 
 log = logging.getLogger(__name__)
@@ -36,10 +36,10 @@ class SandboxedPrograms:
             await asyncio.to_thread(sandbox.open)
         except SandboxError as error:
             log.error("programs will not be run here: %s", error)
-            return cls(None, settings.sandbox_slots, str(error))
+            return cls(None, settings.sandbox_slots, f"{error} (SandboxConfig.x is the setting {PREFIX}SANDBOX_X)")
         programs = cls(sandbox, settings.sandbox_slots, None)
         if settings.sandbox_try_languages:
-            programs._trials = asyncio.create_task(asyncio.to_thread(_languages, sandbox))
+            programs._begin_trials(sandbox)
         return programs
 
     def refusal(self) -> str | None:
@@ -51,15 +51,23 @@ class SandboxedPrograms:
     def known_languages(self) -> list[dict[str, Any]] | None:
         if self._sandbox is None:
             return []
-        done = self._trials is not None and self._trials.done()
-        return self._trials.result() if done and self._trials is not None else None
+        if self._trials is None or not self._trials.done() or _failed(self._trials):
+            return None
+        return self._trials.result()
 
     async def languages(self) -> list[dict[str, Any]]:
+        """Raises SandboxUnavailable where a fault of ours has kept a trial from its end; the next call tries again."""
         if self._sandbox is None:
             return []
-        if self._trials is None:
-            self._trials = asyncio.create_task(asyncio.to_thread(_languages, self._sandbox))
-        return await asyncio.shield(self._trials)
+        trials = self._trials
+        if trials is None or _failed(trials):
+            trials = self._begin_trials(self._sandbox)
+        return await asyncio.shield(trials)
+
+    def _begin_trials(self, sandbox: Sandbox) -> asyncio.Task[list[dict[str, Any]]]:
+        self._trials = asyncio.create_task(asyncio.to_thread(_languages, sandbox))
+        self._trials.add_done_callback(_failed)  # looked at, whoever waits
+        return self._trials
 
     def report(self) -> dict[str, Any]:
         if self._sandbox is None or self._sandbox.report is None:
@@ -88,13 +96,17 @@ class SandboxedPrograms:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
+def _failed(trials: asyncio.Task[list[dict[str, Any]]]) -> bool:
+    return trials.done() and (trials.cancelled() or trials.exception() is not None)
+
+
 def _languages(sandbox: Sandbox) -> list[dict[str, Any]]:
-    """By name. Where a fault of ours kept a trial from its end, what has no trial stays: programs in Python run."""
+    """Raises SandboxUnavailable."""
     try:
         usable = sandbox.languages()
     except SandboxError as error:
         log.error("the languages of this host could not all be tried: %s", error)
-        return [{"name": "python", "version": "", "compiled": False, "modes": ["script"], "extensions": [".py"]}]
+        raise SandboxUnavailable(f"the languages of this host could not all be tried: {error}") from error
     return [{**asdict(one), "modes": [str(mode) for mode in one.modes]} for one in usable]
 
 

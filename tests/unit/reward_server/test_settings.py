@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from reward_server.errors import ConfigError
@@ -49,3 +51,15 @@ def test_a_value_that_cannot_be_is_named(monkeypatch: pytest.MonkeyPatch, name: 
 
 def test_the_key_is_not_shown() -> None:
     assert "hunter2" not in repr(load_settings(api_key="hunter2"))
+
+
+def test_a_language_that_is_none_stops_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REWARD_SERVER_SANDBOX_LANGUAGES", "python,cobol")
+    with pytest.raises(ConfigError, match=r"expected names among python, c, .* got cobol"):
+        load_settings()
+
+
+def test_a_folder_too_long_for_sockets_stops_the_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / ("x" * 80)))
+    with pytest.raises(ConfigError, match="TMPDIR is too long"):
+        load_settings()
