@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 PROGRAM_USERS = 60_000  # SandboxConfig.base_uid
+_CACHE = re.compile(r"assay-sandbox-[0-9]+")
 SHARED_FOLDERS = ("tmp", "var/tmp", "dev/shm")
 
 
@@ -85,10 +87,12 @@ def _files(root: int, own: Path | None) -> list[str]:
     for folder in (outside / shared for shared in SHARED_FOLDERS):
         found += [f"{folder.name}/{entry.name}" for entry in _entries(folder) if _owner(entry) in users]
     for entry in _entries(own or outside / "tmp"):
+        if _CACHE.fullmatch(entry.name):
+            continue  # of compiled programs: meant to stay
         found.append(entry.name)
         if entry.name.startswith("assay-sandbox-"):
             found += [f"{entry.name}/{slot.name}/{e.name}" for slot in _entries(entry) for e in _entries(slot)]
-    return [name for name in found if own is None or not name.startswith("tmp/assay-")]
+    return [name for name in found if not name.startswith("tmp/assay-")]
 
 
 def _owner(path: Path) -> int:
