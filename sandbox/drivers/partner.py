@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import dis
 import functools
 import importlib
 import sys
@@ -15,7 +16,7 @@ from typing import Any, Final
 
 from sandbox import calls, frames, plain
 from sandbox.calls import Call, Reply, ReplyKind, Target
-from sandbox.drivers import objects
+from sandbox.drivers import objects, raised
 from sandbox.drivers.remote import Made, Remote, entry_of, set_made
 from sandbox.errors import ForeignTypeError, PlainError, UnsupportedValueError
 
@@ -23,7 +24,6 @@ _REPLIES_FD: Final = 3
 _REQUESTS_FD: Final = 4
 _LENT: Final = (types.FunctionType, types.MethodType, types.BuiltinFunctionType, functools.partial)
 _LENT_LIMIT: Final = 100_000
-_RAISED_KEPT: Final = 64
 _TESTS: Final = "tests"  # the module that the test code is
 # Raised by a solution, these would end a loop of the test code as if it had gone through.
 _NOT_RERAISED: Final = (StopIteration, StopAsyncIteration)
@@ -70,7 +70,6 @@ class Partner:
         self._remotes: dict[int, Remote] = {}
         self._made: dict[Target, tuple[Remote, str]] = {}  # by the test, and with a call of which name
         self._lent: list[Any] = []
-        self._raised: deque[BaseException] = deque(maxlen=_RAISED_KEPT)  # the last exceptions of the solution
 
     def begin_case(self) -> None:
         self.untransferable, self.weak, self.failed, self._compared = None, False, None, []
@@ -150,10 +149,10 @@ class Partner:
             self._compared.append(made)
 
     def suppressed(self, error: BaseException) -> None:
-        """A context manager of the solution has ended the block it was used for. Its own exceptions and failures of
-        the test must not end it: the assertions that follow in the block would be left out.
+        """A context manager of the solution has ended the block it was used for: the assertions that would have followed
+        were left out. Only what the test itself had raised may be swallowed.
         """
-        if isinstance(error, AssertionError | CandidateError) or error in self._raised:
+        if not raised.on_purpose(error):
             self.failed = self.failed or error
 
     def _request(self, make: Any, always: str | None = None) -> Reply:
@@ -270,7 +269,6 @@ class Partner:
             error = CandidateError(reply.message)
         if isinstance(error, CandidateError):
             error.said = reply.message
-        self._raised.append(error)
         error.__dict__.update({name: value for name, value in reply.attributes.items() if not name.startswith("__")})
         return error
 
@@ -298,6 +296,18 @@ def _refusal_cause(error: UnsupportedValueError) -> str:
     """
     kind = error.kind if isinstance(error, ForeignTypeError) else None
     return "result" if kind is None or issubclass(kind, _FROM_SOLUTION) else "argument"
+
+
+def _raised_on_purpose(error: BaseException) -> bool:
+    """Whether test code itself has raised this by `raise`, or by an operator between constants (`1 / 0`)."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None or trace.tb_frame.f_globals.get("__name__") != _TESTS:
+        return False
+    before = [one for one in dis.get_instructions(trace.tb_frame.f_code) if one.offset <= trace.tb_lasti][-3:]
+    *operands, last = (one.opname for one in before)
+    return last == "RAISE_VARARGS" or (last == "BINARY_OP" and operands == ["LOAD_CONST", "LOAD_CONST"])
 
 
 def _names_class(entry: Target) -> bool:

@@ -6,6 +6,7 @@ of exact standard types, so no class of the solution ever takes part in a compar
 
 from __future__ import annotations
 
+import ast
 import builtins
 import json
 import re
@@ -19,6 +20,7 @@ from typing import Any, Final, NoReturn
 from sandbox import frames
 from sandbox.drivers import minipytest, stage
 from sandbox.drivers.partner import Partner, Untransferable
+from sandbox.drivers.raised import TEST_FILE
 from sandbox.drivers.remote import Remote
 from sandbox.suite import MESSAGE_CHARACTERS, Case, CaseResult, CaseStatus, Cause
 
@@ -28,7 +30,6 @@ _NEEDS_ONE_PROCESS: Final = re.compile(
     r"\b(?:mock|patch|redirect_std(?:out|err)|getsource|capfd|caplog)\b|\bsys\.(?:stdout|stdin|stderr)\s*=[^=]"
     r"|\b(?:builtins|solution)\.\w+\s*=[^=]"
 )
-_FILE: Final = "tests.py"
 
 
 class Namespace(dict[str, Any]):
@@ -61,7 +62,7 @@ class SolutionModule(types.ModuleType):
 
 
 def run(source: str) -> NoReturn:
-    stage.prepare("tests", _FILE, "")
+    stage.prepare("tests", TEST_FILE, "")
     suite = json.loads(source)
     partner = Partner()
     namespace = Namespace(partner)
@@ -125,7 +126,7 @@ def _text(error: BaseException) -> str:
 
 
 def _execute(code: str, namespace: Namespace) -> None:
-    exec(compile(code, _FILE, "exec", dont_inherit=True), namespace)  # noqa: S102
+    exec(compile(code, TEST_FILE, "exec", dont_inherit=True), namespace)  # noqa: S102
 
 
 def _run_case(case: Case, namespace: Namespace, partner: Partner) -> None:
@@ -163,4 +164,14 @@ def _run_code(case: Case, namespace: Namespace, candidate: Remote | None) -> Non
         namespace["check"](candidate)
     if case.collect:
         defined = {name: value for name, value in namespace.items() if before.get(name) is not value}
+        _require_tests(case.code, defined)
         minipytest.run_collected(defined)
+
+
+def _require_tests(code: str, defined: dict[str, Any]) -> None:
+    """Raises Failed where a decorator of the solution has made something else of a test: it would never be run."""
+    for node in ast.parse(code).body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.decorator_list:
+            is_test = node.name.startswith(("test", "Test"))
+            if is_test and not isinstance(defined.get(node.name), types.FunctionType | type):
+                raise minipytest.Failed(f"{node.name} is no test any more: a decorator has replaced it")

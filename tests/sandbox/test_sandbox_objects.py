@@ -75,10 +75,15 @@ def odd(): raise Odd(1)
 @contextlib.contextmanager
 def opened():
     yield 5
+class All:
+    def __enter__(self): return self
+    def __exit__(self, *a): return True
 class Guard:
     log = []
     def __enter__(self): self.log.append("in"); return self
-    def __exit__(self, kind, error, trace): self.log.append(kind.__name__ if kind else "out"); return kind is KeyError
+    def __exit__(self, kind, error, trace): 
+        self.log.append(kind.__name__ if kind else "out")
+        return kind in (KeyError, ZeroDivisionError)
 """
 
 
@@ -112,6 +117,8 @@ class Guard:
         "try: odd()\nexcept KeyError as error: assert str(error) == 'odd one' and error.args == (1,)\nelse: assert 0",
         "with opened() as five: assert five == 5",
         "with Guard(): pass\nwith Guard(): raise KeyError(1)\nassert Guard.log == ['in', 'out', 'in', 'KeyError']",
+        "with All(): 1 / 0\nwith All(): raise ValueError\ndef fail(): raise KeyError(1)\nwith All(): fail()",
+        "with Guard(): 1 / 0\nassert Guard.log[-1] == 'ZeroDivisionError'",
         "import copy\ns = Stack(1); t = copy.deepcopy(s); t.push(2)\nassert (len(s), len(t)) == (1, 2)",
         "s = Stack(1)\ntry: s.nothing\nexcept AttributeError: pass\nelse: assert False\nassert not hasattr(s, 'other')",
         "assert apply(map, abs, [-1]) and list(apply(map, abs, [-1, 2])) == [1, 2]",
@@ -175,6 +182,7 @@ class Add(Liar):
     def read(self): return "wrong"
     def fail(self): raise KeyError(1)
 def Sum(n): return Liar()
+def five(n): return 5
 def Same(n): return made
 class Awaited(Liar):
     def __await__(self): yield; return self
@@ -224,7 +232,15 @@ class sub(Liar):
         "s = Solution()\ns.add(1)\nassert Same(60) == 10",
         "with Add() as a: assert a.read() == 'right'",
         "with Add() as a:\n  a.fail()\n  assert False",
+        "with Add() as a: assert a.read() + 1 == 5",
+        "with Add() as a: assert a.read() == 5 / len('')",
         "import pytest\ndef test_a():\n  with Add() as a: assert a.read() == 'right'",
+        "with Add() as a: assert a.read() + 1 == 5",
+        "with Add() as a: assert [a.read()][int('1' + a.read())]",
+        "import contextlib\nwith contextlib.ExitStack() as stack:\n  assert stack.enter_context(Add()) + 1 == 5",
+        "@Sum\ndef test_a(): assert False",
+        "@five\ndef test_a(): assert False",
+        "@five\nclass TestA:\n  def test_a(self): assert False",
         "import pytest\ndef test_a():\n  try: skip()\n  except NotImplementedError: pytest.skip('x')",
         "import unittest\nclass T(unittest.TestCase):\n  def test_a(self):\n    try: skip()\n"
         "    except NotImplementedError: self.skipTest('x')",
