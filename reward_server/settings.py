@@ -77,6 +77,10 @@ class Settings(BaseSettings):
     sandbox_namespaces: bool | None = Field(
         default=None, description="absent: where the kernel lets us; true: no program is run without them; false: never"
     )
+    sandbox_runtime: str | None = Field(
+        default=None, description="gVisor's runsc, or its path: each slot lives inside it; see docs/sandbox.md"
+    )
+    sandbox_runtime_flags: Listed = Field(default=(), description="of runsc, such as --platform=kvm; commas between")
     sandbox_cgroup: bool = Field(default=True, description="use control groups where some can be made")
     sandbox_cgroup_parent: Path | None = Field(default=None, description="a delegated group of version 2 for them")
     sandbox_languages: Listed = Field(default=(), description="names with commas between; none: all that the host has")

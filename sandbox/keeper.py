@@ -62,7 +62,12 @@ def _keep(control: socket.socket, settings: SlotSettings, groups: cgroup.Groups 
 
 
 def _serve_inside_gvisor(control: socket.socket, settings: SlotSettings) -> NoReturn:
-    """The first process is the supervisor itself: to it come all orphans, and with it all processes end."""
+    """The first process is the supervisor itself: to it come all orphans, and with it all processes end.
+
+    Raises RuntimeError where the kernel is another one after all.
+    """
+    if not kernel.is_gvisor():
+        raise RuntimeError("the kernel is not gVisor's: `runtime` must be runsc")
     for path in _SHARED_FOLDERS:
         with suppress(OSError):
             os.chmod(path, 0o700)

@@ -57,6 +57,7 @@ class Side:
     inherited_memory_bytes: int = 0  # the peak of the process before it executed its command: not the program's doing
     files: dict[str, bytes] = field(default_factory=dict)  # what it left in Command.outputs
     group: Group | None = None  # its control group
+    shared_bytes: int = 0  # that each fork has in common with its parent, where /proc does not tell it
 
     def start(self, zygote: Zygote, channel: tuple[int, int] | None) -> None:
         """Have the process forked. `channel`: the pipe ends to its partner, None for pipes to us. Raises SetupFault."""
@@ -83,6 +84,9 @@ class Side:
                 self.group.admit(self.pid)  # none of the program's own code runs before this
         except OSError as error:
             raise SetupFault(str(error)) from error
+        if zygote.facts["gvisor"] and self.command is None:
+            usage = tree.usage_of(zygote.pid)
+            self.shared_bytes = usage.memory_bytes if usage is not None else 0
         with suppress(OSError):  # gVisor may have none: then its end shows at the next look
             self.pidfd = os.pidfd_open(self.pid)
         for fd in theirs:

@@ -17,6 +17,7 @@ from sandbox import folder, frames, tree
 from sandbox.command import Command
 from sandbox.ground import DESCRIPTOR_CEILING, SlotSettings
 from sandbox.layers.cgroup import Group
+from sandbox.layers.identity import end_all_of
 from sandbox.scarcity import Scarcity
 from sandbox.side import SetupFault, Side
 from sandbox.types import Limits, Mode
@@ -67,6 +68,8 @@ def _supervise(
         fault = str(error)
     watch.reap()
     for side in sides:
+        if settings.gvisor and side.uid is not None:
+            end_all_of(side.uid)
         side.stopped = side.wait_status is None
         if side.stopped and side.group is not None:
             side.group.end()

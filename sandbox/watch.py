@@ -204,11 +204,11 @@ def _too_long(elapsed_seconds: float, wall_seconds: float, processes: list[tree.
 
 def _memory_bytes(side: Side, processes: list[tree.Usage]) -> int:
     """Memory of all of them. Forks share pages, so the simple sum is too high: above the limit it is taken exactly."""
-    simple = sum(one.memory_bytes for one in processes)
+    simple = sum(one.memory_bytes for one in processes) - side.shared_bytes * max(0, len(processes) - 1)
     if simple <= side.limits.memory_bytes or len(processes) == 1:
         return simple
     with acting_as(side.uid):
-        return sum(_exact_bytes(one.pid) for one in processes)
+        return simple if side.shared_bytes else sum(_exact_bytes(one.pid) for one in processes)
 
 
 def _exact_bytes(pid: int) -> int:

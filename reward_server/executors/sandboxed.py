@@ -120,6 +120,8 @@ def _config(settings: Settings) -> SandboxConfig:
         cache_bytes=settings.sandbox_cache_bytes,
         toolchain_dir=None if settings.sandbox_toolchain_dir is None else str(settings.sandbox_toolchain_dir),
         namespaces=settings.sandbox_namespaces,
+        runtime=settings.sandbox_runtime,
+        runtime_flags=settings.sandbox_runtime_flags,
         cgroup=settings.sandbox_cgroup,
         cgroup_parent=None if settings.sandbox_cgroup_parent is None else str(settings.sandbox_cgroup_parent),
         base_uid=settings.sandbox_base_uid,

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
+
+_ROUNDS: Final = 100  # one that was forked during a round is reached by the next
 
 
 def become(uid: int) -> None:
@@ -12,6 +16,19 @@ def become(uid: int) -> None:
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
+
+
+def end_all_of(uid: int) -> None:
+    """Kill every process of this user, faster than they can fork. They are not collected."""
+    helper = os.fork()
+    if helper == 0:
+        try:
+            become(uid)
+            for _ in range(_ROUNDS):
+                os.kill(-1, signal.SIGKILL)  # ourselves excepted; what is not this user's stays
+        finally:
+            os._exit(0)  # also where nobody was left to be signalled
+    os.waitpid(helper, 0)
 
 
 @contextmanager

@@ -108,7 +108,7 @@ class Judge:
 
 def _plain_json(value: Any) -> Any:
     """What the corpus compares: tuples are lists, keys are texts, floats are rounded."""
-    return json.loads(json.dumps(value), parse_float=lambda text: round(float(text), 6))
+    return json.loads(json.dumps(value, default=repr), parse_float=lambda text: round(float(text), 6))
 
 
 def hostile(sandbox: Sandbox, folder: Path) -> dict[str, str]:
