@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import dis
 import functools
 import importlib
 import sys
@@ -149,8 +148,8 @@ class Partner:
             self._compared.append(made)
 
     def suppressed(self, error: BaseException) -> None:
-        """A context manager of the solution has ended the block it was used for: the assertions that would have followed
-        were left out. Only what the test itself had raised may be swallowed.
+        """A context manager of the solution has ended the block it was used for: what would have followed in it, was
+        left out. Only what the test itself had raised may be swallowed.
         """
         if not raised.on_purpose(error):
             self.failed = self.failed or error
@@ -296,18 +295,6 @@ def _refusal_cause(error: UnsupportedValueError) -> str:
     """
     kind = error.kind if isinstance(error, ForeignTypeError) else None
     return "result" if kind is None or issubclass(kind, _FROM_SOLUTION) else "argument"
-
-
-def _raised_on_purpose(error: BaseException) -> bool:
-    """Whether test code itself has raised this by `raise`, or by an operator between constants (`1 / 0`)."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None or trace.tb_frame.f_globals.get("__name__") != _TESTS:
-        return False
-    before = [one for one in dis.get_instructions(trace.tb_frame.f_code) if one.offset <= trace.tb_lasti][-3:]
-    *operands, last = (one.opname for one in before)
-    return last == "RAISE_VARARGS" or (last == "BINARY_OP" and operands == ["LOAD_CONST", "LOAD_CONST"])
 
 
 def _names_class(entry: Target) -> bool:

@@ -7,6 +7,8 @@ from typing import Final
 
 TEST_FILE: Final = "tests.py"  # what the code of tests is compiled as
 _STEP: Final = 2  # bytes of an instruction
+_OPERATOR: Final = opmap.get("BINARY_OP")
+_CONSTANTS: Final = {opmap[name] for name in ("LOAD_CONST", "LOAD_SMALL_INT") if name in opmap}
 
 
 def on_purpose(error: BaseException) -> bool:
@@ -22,8 +24,6 @@ def on_purpose(error: BaseException) -> bool:
     code, at = trace.tb_frame.f_code, trace.tb_lasti
     if code.co_filename != TEST_FILE:
         return False
-    before = {code.co_code[at - step] for step in (_STEP, 2 * _STEP) if at >= step}
-    computed = opmap["BINARY_OP"] if "BINARY_OP" in opmap else -1
-    return code.co_code[at] == opmap["RAISE_VARARGS"] or (
-        code.co_code[at] == computed and before == {opmap["LOAD_CONST"]}
-    )
+    before = [code.co_code[at - step] for step in (_STEP, 2 * _STEP) if at >= step]
+    of_constants = len(before) == 2 and _CONSTANTS.issuperset(before)
+    return code.co_code[at] == opmap["RAISE_VARARGS"] or (code.co_code[at] == _OPERATOR and of_constants)
