@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable
 from functools import partial
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
@@ -41,10 +41,16 @@ def serve(settings: Settings) -> None:
         timeout_graceful_shutdown=int(settings.drain_seconds),
     )
     print(f"reward-server listens on http://{settings.host}:{listening.getsockname()[1]}", flush=True)
+    signal.signal(signal.SIGTERM, _end)
     if settings.workers == 1:
         DrainingServer(config, drain, settings.drain_notice_seconds).run(sockets=[listening])
     else:
         Multiprocess(config, sockets=[listening]).run()
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    """Uvicorn raises the signal again when it has stopped. To die of it would leave temporary folders behind."""
+    raise SystemExit(0)
 
 
 class DrainingServer(uvicorn.Server):

@@ -180,3 +180,12 @@ def test_several_workers_share_the_port_and_one_killed_is_replaced(tmp_path: Pat
     while any(command_line(pid) for pid in family) and time.monotonic() < gone_by:
         time.sleep(0.1)
     assert [command_line(pid) for pid in family if command_line(pid)] == []
+
+
+def test_a_server_that_was_told_to_end_leaves_no_folder_behind(tmp_path: Path) -> None:
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    with running_server(tmp_path / "log", TMPDIR=str(temporary)) as (_, server):
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(timeout=20) == 0
+    assert list(temporary.iterdir()) == []
