@@ -235,12 +235,10 @@ class sub(Liar):
         "with Add() as a: assert a.read() + 1 == 5",
         "with Add() as a: assert a.read() == 5 / len('')",
         "import pytest\ndef test_a():\n  with Add() as a: assert a.read() == 'right'",
-        "with Add() as a: assert a.read() + 1 == 5",
         "with Add() as a: assert [a.read()][int('1' + a.read())]",
         "import contextlib\nwith contextlib.ExitStack() as stack:\n  assert stack.enter_context(Add()) + 1 == 5",
         "@Sum\ndef test_a(): assert False",
         "@five\ndef test_a(): assert False",
-        "@five\nclass TestA:\n  def test_a(self): assert False",
         "import pytest\ndef test_a():\n  try: skip()\n  except NotImplementedError: pytest.skip('x')",
         "import unittest\nclass T(unittest.TestCase):\n  def test_a(self):\n    try: skip()\n"
         "    except NotImplementedError: self.skipTest('x')",
