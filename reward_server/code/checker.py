@@ -25,8 +25,8 @@ _ORDER = {"testlib": (_INPUT, _OUTPUT, _ANSWER), "prints": (_INPUT, _ANSWER, _OU
 _REFUSED = (1, 2, 4, 8)  # testlib: wrong answer, presentation error, dirt, unexpected end of file
 _POINTS = 7
 _SHARE = re.compile(rb"(?:[a-z]+[ \t]+)?(0|1|0?\.[0-9]{1,9}|[01]\.0{0,9}|0\.[0-9]{1,9})(?![0-9.])", re.IGNORECASE)
-# Python exits with 1, as for a wrong answer, where an exception goes uncaught; one of its syntax has no traceback.
-_UNCAUGHT = re.compile(rb"^Traceback \(most recent call last\)|^(?:Syntax|Indentation|Tab)Error: ", re.MULTILINE)
+# Python exits with 1, as for a wrong answer, where an exception goes uncaught; one of its source has no traceback.
+_UNCAUGHT = re.compile(rb"^Traceback \(most recent call last\)|^(?:Syntax|Indentation|Tab|Value)Error: ", re.MULTILINE)
 _WORDS = {b"true": 1.0, b"yes": 1.0, b"ok": 1.0, b"false": 0.0, b"no": 0.0}
 
 

@@ -146,7 +146,7 @@ def test_output_that_crashes_a_checker_is_no_shelter(server_url: str) -> None:
     assert (crashed["score"], crashed["flags"]) == (0.0, ["checker_failed_on_output"])
 
 
-@pytest.mark.parametrize("source", ["raise SystemExit(3)", "import nothing", "while True: pass", "1 +"])
+@pytest.mark.parametrize("source", ["raise SystemExit(3)", "import nothing", "while True: pass", "1 +", "x\0"])
 def test_a_broken_checker_judges_nobody(server_url: str, source: str) -> None:
     test = {"type": "stdin", "stdout": "7", "checker": {"source": source}}
     result = score(server_url, "```python\nprint(7)\n```", [test])
