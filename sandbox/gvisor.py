@@ -23,6 +23,7 @@ _TOOLS: Final = ("/usr", "/opt", "/etc/alternatives", "/etc/ld.so.cache")
 _JAVA_SETTINGS: Final = "/etc/java*"
 _WORK_OPTIONS: Final = ["nosuid", "nodev", "mode=711", "size=2g"]  # an outer wall: the supervisor keeps the limits
 ENVIRONMENT: Final = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}  # of runsc: no TMPDIR!
+_LARGEST_STACK: Final = 128 << 20  # bytes; without any limit gVisor gives 8 MiB
 _FLAGS: Final = ("--network=none", "--ignore-cgroups")
 
 
@@ -38,11 +39,13 @@ def launch_command(
     """The command that runs `argv` in a gVisor sandbox, whose bundle and state are written below `folder`.
 
     `shown`: files and folders of the host that can be read inside, beside the tool chains. `work_root`: a folder in
-    memory. Raises SandboxFloorError where there is no such runtime, and OSError.
+    memory. Raises SandboxFloorError where there is no such runtime or it cannot be used, and OSError.
     """
     executable = shutil.which(runtime)
     if executable is None:
         raise SandboxFloorError(f"the sandbox is to run under {runtime}, which was not found: install gVisor's runsc")
+    if os.geteuid() != 0:
+        raise SandboxFloorError(f"only root can start slots under {runtime}: unset runtime, or run the server as root")
     shutil.rmtree(folder, ignore_errors=True)  # of a slot that has died
     tools = [*_TOOLS, *glob.glob(_JAVA_SETTINGS)]
     binds = _outermost([path for path in (*tools, *shown) if os.path.exists(path)])
@@ -92,6 +95,7 @@ def _configuration(
             "env": [f"{name}={value}" for name, value in environment.items()],
             "cwd": "/",
             "capabilities": capabilities,
+            "rlimits": [{"type": "RLIMIT_STACK", "soft": _LARGEST_STACK, "hard": _LARGEST_STACK}],
             "noNewPrivileges": True,
         },
         "root": {"path": "root", "readonly": True},

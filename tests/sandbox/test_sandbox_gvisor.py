@@ -15,6 +15,7 @@ from sandbox_harness import SECRET, Runner
 
 from sandbox import Level, Program, RunStatus, Sandbox, SandboxConfig, SandboxFloorError
 from sandbox.errors import SandboxCrashedError
+from sandbox.gvisor import launch_command
 from sandbox.suite import Case
 
 pytestmark = pytest.mark.sandbox
@@ -130,6 +131,9 @@ def test_c_is_compiled_and_run(inside: Sandbox) -> None:
         pytest.skip(f"C: {missing}")
     source = f'#include <stdio.h>\nint main() {{ puts("gvisor {os.getpid()}"); }}'
     assert inside.run(Program(source, language="c")).stdout == b"gvisor %d\n" % os.getpid()
+    deep = "int f(int n) { volatile char page[1000]; page[0] = n; return n ? f(n - 1) + page[0] * 0 : 7; }"
+    result = inside.run(Program(f"{deep} int main() {{ return f(60000); }}", language="c"))
+    assert result.exit_code == 7, "60 MB of stack"
 
 
 def test_fork_bomb_ends_at_its_limit(run_inside: Runner) -> None:
@@ -194,3 +198,10 @@ def test_runtime_that_is_not_gvisor_is_refused(tmp_path: Path) -> None:
     fake.chmod(0o755)
     with pytest.raises(SandboxCrashedError, match="the kernel is not gVisor's"):
         Sandbox(SandboxConfig(slots=1, runtime=str(fake))).open()
+
+
+def test_ordinary_user_is_told_that_it_takes_root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(SandboxFloorError, match="only root can start slots under /bin/true"):
+        launch_command("/bin/true", (), str(tmp_path / "bundle"), ["true"], {}, (), "/work")
+    assert not (tmp_path / "bundle").exists()
