@@ -15,7 +15,8 @@ _KILLS: Final = b"oom_kill "
 class Scarcity:
     """Asked after runs that failed. What ended between two of them is taken for the later one's: that is run again."""
 
-    def __init__(self, work_root: str) -> None:
+    def __init__(self, work_root: str | None) -> None:
+        """`work_root`: None for one in a file system of its own, which only programs can fill, and on purpose."""
         self._work_root = work_root
         self._kills = _memory_kills()
 
@@ -24,7 +25,9 @@ class Scarcity:
         before, self._kills = self._kills, _memory_kills()
         if self._kills != before:
             return "the machine, or the group of processes that this is in, had no memory left and programs were killed"
-        return "the disk of the work folders is full" if _is_full(self._work_root) else None
+        if self._work_root is not None and _is_full(self._work_root):
+            return "the disk of the work folders is full"
+        return None
 
 
 def _memory_kills() -> int:

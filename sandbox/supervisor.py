@@ -31,7 +31,7 @@ _WORK_MARGIN_BYTES = 32 << 20  # the watcher shall be the first to act
 def serve(settings: SlotSettings, control: socket.socket, zygote: Zygote, keeper: int, groups: Sequence[Group]) -> None:
     """Serve runs until the server goes away. For each comes, on the control socket, the end of a socket of its own."""
     first_of_a_run = _fill_gaps_between_descriptors()
-    scarcity = Scarcity(settings.work_root)
+    scarcity = Scarcity(settings.work_root if zygote.root is None and not settings.gvisor else None)
     while True:
         _, descriptors, _, _ = socket.recv_fds(control, 1, 1)
         if not descriptors:

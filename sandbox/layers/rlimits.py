@@ -12,6 +12,7 @@ from sandbox.types import Limits
 _DATA_MARGIN_BYTES: Final = 64 << 20  # the watcher, which counts what is really used, shall be the first to act
 _STACK_BYTES: Final = 64 << 20  # for deep recursion in C; more would make every thread of an exec'd program as large
 _SHARED_UID_SLACK: Final = 64  # threads the server itself may add while programs of its uid run
+_PENDING_SIGNALS: Final = 1_024  # timers are such, and the kernel takes seconds to remove a hundred thousand of them
 _RUNTIME_TASKS: Final = 64  # and those of a runtime, a JVM for one, in each slot
 
 
@@ -43,10 +44,13 @@ def apply_to_files(limits: Limits) -> None:
 def apply_constant(queues: bool) -> None:
     """Those limits that are the same for every program: lowered once, in the zygote.
 
-    `queues`: the one on POSIX queues too, which gVisor does not let us set.
+    `queues`: those on POSIX queues and pending signals too, which gVisor does not let us set.
     """
-    for kind in (resource.RLIMIT_CORE, resource.RLIMIT_MEMLOCK, *([resource.RLIMIT_MSGQUEUE] if queues else [])):
+    for kind in (resource.RLIMIT_CORE, resource.RLIMIT_MEMLOCK):
         _set(kind, 0)
+    if queues:
+        _set(resource.RLIMIT_MSGQUEUE, 0)
+        _set(resource.RLIMIT_SIGPENDING, _PENDING_SIGNALS)
 
 
 def shared_uid_processes(running: int, slots: int, limits: Limits) -> int:

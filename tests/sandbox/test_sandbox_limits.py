@@ -260,3 +260,14 @@ def test_page_tables_count_as_memory() -> None:
         result = Runner(own).script(source, memory_bytes=100 << 20, cpu_seconds=10)
     assert result.status is RunStatus.MEMORY_LIMIT
     assert result.peak_memory_bytes > 100 << 20
+
+
+def test_timers_are_limited(run: Runner) -> None:
+    source = (
+        "import ctypes\nlibc, timer = ctypes.CDLL(None), ctypes.c_void_p()\nno_event = (ctypes.c_char * 64)()\n"
+        "ctypes.memmove(ctypes.addressof(no_event) + 12, b'\\1', 1)\n"
+        "made = 0\nwhile made < 5000 and libc.timer_create(0, no_event, ctypes.byref(timer)) == 0: made += 1\n"
+        "print(made)"
+    )
+    result = run.script(source)
+    assert 0 < int(result.stdout) < 5000

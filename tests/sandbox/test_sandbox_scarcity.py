@@ -76,6 +76,13 @@ def test_program_that_meets_a_full_disk_has_no_verdict(small_disk: Path) -> None
         assert over.status is RunStatus.DISK_LIMIT
 
 
+def test_program_that_fills_its_own_file_system_gets_its_verdict(sandbox: Sandbox) -> None:
+    """No shelter from a verdict: with namespaces it has one that nobody else can fill."""
+    fill = "import os\ntry:\n  while True:\n    n += 1; os.mknod(str(n))\nexcept OSError: raise SystemExit(3)"
+    result = sandbox.run(Program(f"n = 0\n{fill}"), Limits(disk_bytes=1 << 30, cpu_seconds=20))
+    assert result.status in (RunStatus.EXITED, RunStatus.DISK_LIMIT, RunStatus.MEMORY_LIMIT, RunStatus.CPU_LIMIT)
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_compiler_that_somebody_killed_says_nothing_about_the_program(number: int) -> None:
     ended = ExecutionResult(RunStatus.SIGNALED, None, number, b"", b"", b"", 0.0, 0.0, 0, "base")
