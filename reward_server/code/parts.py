@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from reward_server.code.asserts import as_calls
@@ -14,9 +15,12 @@ from reward_server.code.python_source import defines
 from reward_server.code.submission import Submission
 from reward_server.code.testers import CodeTest, TesterPart
 from reward_server.code.values import same_result
+from reward_server.errors import GroundTruthInvalid
 from reward_server.programs import Run, RunResult
 from reward_server.wire_code import CallTest, CodeVerdict, CompileTest, StdinTest
 from sandbox.calls import Call, Reply, ReplyKind, read_replies, requests
+from sandbox.errors import UnsupportedValueError
+from sandbox.plain import pack
 from sandbox.types import ExecutionResult, Mode, Program
 
 OUTPUT_SLACK_BYTES = 64 << 10
@@ -80,10 +84,12 @@ class CallPart:
 
     def run(self, submission: Submission) -> Run:
         call = Call(entry_of(self.test.entry, submission), self.test.args, self.test.kwargs)
-        program = Program(submission.source, Mode.CALLS, submission.language, channel=requests([call]))
-        return Run(program, submission.limits)
+        with self._too_large():
+            channel = requests([call])
+        return Run(Program(submission.source, Mode.CALLS, submission.language, channel=channel), submission.limits)
 
     def read(self, result: RunResult, submission: Submission) -> Reading:
+        """Raises GroundTruthInvalid where no program can state the expected result, right as it may be."""
         ended = bad_end(result.program)
         (reply,) = read_replies(result.program.channel, 1)
         if ended is None or reply.kind is ReplyKind.ERROR:
@@ -94,10 +100,21 @@ class CallPart:
         if reply.kind is ReplyKind.VALUE:
             return _compared(same_result(self.test, reply))
         if reply.kind is ReplyKind.UNSUPPORTED:
+            with self._too_large():
+                pack(self.test.expected)
             said = shown(f"the result is no plain value: {reply.message}")
             return Outcome(CodeVerdict.WRONG_ANSWER, "the result is no plain value", said, opaque=True)
         said = shown(f"{reply.error}: {reply.message}" if reply.error else reply.message)
         return Outcome(CodeVerdict.RUNTIME_ERROR, "the call failed", said)
+
+    @contextmanager
+    def _too_large(self) -> Iterator[None]:
+        try:
+            yield
+        except UnsupportedValueError as error:
+            raise GroundTruthInvalid(
+                f"test {self.place}: an argument or the expected result is too large: {error}"
+            ) from error
 
 
 def entry_of(entry: str, submission: Submission) -> str:

@@ -329,3 +329,20 @@ def test_examples_of_the_documentation_are_accepted(server_url: str, example: st
 
 def test_the_documentation_has_examples() -> None:
     assert len(EXAMPLES) == 4
+
+
+@pytest.mark.parametrize(
+    ("source", "args", "expected"),
+    [
+        ("def f(x):\n    return len(x)", [[0] * 1_000_000], 1_000_000),
+        ("def f(x):\n    return [0] * x", [1_000_000], [0] * 1_000_000),
+    ],
+)
+def test_values_that_cannot_be_carried_are_the_datas_fault(
+    server_url: str, source: str, args: list[object], expected: object
+) -> None:
+    test = {"type": "call", "entry": "f", "args": args, "expected": expected}
+    body = {"source": source, "tests": [test], "limits": {"output_kb": 16384}}
+    answer = httpx.post(f"{server_url}/v1/code/judge", json=body, timeout=60)
+    assert (answer.status_code, answer.json()["code"]) == (422, "gold_invalid")
+    assert "too large" in answer.json()["detail"]
