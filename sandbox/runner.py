@@ -149,7 +149,9 @@ class Sandbox:
 
     def language_statuses(self) -> tuple[LanguageStatus, ...]:
         """Every language there is, with the reason where one cannot be used here. Waits and raises as `languages`."""
-        return self._live_builder().statuses()
+        statuses = self._live_builder().statuses()
+        python = self.report.python_version if self.report else ""  # known of the slots, not of a tool chain
+        return tuple(replace(one, version=python) if one.name == "python" else one for one in statuses)
 
     def run_pair(
         self,

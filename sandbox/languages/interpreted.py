@@ -52,6 +52,7 @@ PYTHON: Final = Language(
     find=_find_python,
     run=(),
     modes=(Mode.SCRIPT, Mode.CALLS, Mode.TESTS),
+    memory_signs=(b"\nMemoryError",),
 )
 
 _DRIVER: Final = "calls_driver.js"
