@@ -13,17 +13,20 @@ _KILLS: Final = b"oom_kill "
 
 
 class Scarcity:
-    """Asked after runs that failed. What ended between two of them is taken for the later one's: that is run again."""
+    """Of one run at a time. Whatever is killed elsewhere meanwhile counts too: then the run is done once more for it."""
 
     def __init__(self, work_root: str | None) -> None:
         """`work_root`: None for one in a file system of its own, which only programs can fill, and on purpose."""
         self._work_root = work_root
+        self._kills = 0
+
+    def begin(self) -> None:
+        """Before each run."""
         self._kills = _memory_kills()
 
     def reason(self) -> str | None:
         """Why a run that failed may not have failed by itself; None where nothing was scarce."""
-        before, self._kills = self._kills, _memory_kills()
-        if self._kills != before:
+        if self._kills != _memory_kills():
             return "the machine, or the group of processes that this is in, had no memory left and programs were killed"
         if self._work_root is not None and _is_full(self._work_root):
             return "the disk of the work folders is full"

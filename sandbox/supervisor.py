@@ -53,6 +53,7 @@ def _supervise(
     settings: SlotSettings, run_fd: int, zygote: Zygote, keeper: int, groups: Sequence[Group], scarcity: Scarcity
 ) -> None:
     """Serve the request that waits on run_fd. Raises nothing the server has not been told of, if it still listens."""
+    scarcity.begin()
     header = frames.read_header(run_fd)
     sides = [_new_side(settings, index, wanted) for index, wanted in enumerate(header["sides"])]
     for side, group in zip(sides, groups, strict=False):

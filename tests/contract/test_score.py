@@ -205,7 +205,7 @@ def test_a_server_says_that_it_lives_is_ready_and_which_it_is(server_url: str) -
     assert httpx.get(f"{server_url}/healthz").json() == {"status": "ok"}
     ready = httpx.get(f"{server_url}/readyz").json()
     assert ready["ready"] is True
-    assert ready["sandbox"]["level"] in ("base", "uid")
+    assert ready["sandbox"]["level"] in ("base", "uid", "namespaces")
     assert httpx.get(f"{server_url}/version").json()["api"] == "v1"
 
 
