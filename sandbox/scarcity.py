@@ -13,7 +13,7 @@ _KILLS: Final = b"oom_kill "
 
 
 class Scarcity:
-    """Of one run at a time. Whatever is killed elsewhere meanwhile counts too: then the run is done once more for it."""
+    """Of one run at a time. What is killed elsewhere meanwhile counts too: then the run is done once more for it."""
 
     def __init__(self, work_root: str | None) -> None:
         """`work_root`: None for one in a file system of its own, which only programs can fill, and on purpose."""
