@@ -48,7 +48,7 @@ acceptance: $(INSTALLED) ## whole corpora and recipes (slow)
 
 acceptance-code: $(INSTALLED) ## hostile, legitimate, reference and mutated programs, as root and as an ordinary user (needs ../shared)
 	$(BIN)/python -m tests.acceptance.judge_corpora
-	$(BIN)/python -m tests.acceptance.judge_corpora --user 65534
+	$(BIN)/python -m tests.acceptance.judge_corpora --user 65534 --base
 
 soak-code: $(INSTALLED) ## 10,000 ordinary and hostile programs in a row: nothing may grow (needs ../shared)
 	$(BIN)/python -m tests.acceptance.soak $(SOAK)

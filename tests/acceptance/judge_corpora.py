@@ -1,7 +1,7 @@
 """The corpora of programs through a real server, with what each leaves behind; prints what was wrong.
 
 make acceptance-code            at every level that this machine gives
-.venv/bin/python -m tests.acceptance.judge_corpora --user 65534 --only hostile
+.venv/bin/python -m tests.acceptance.judge_corpora --user 65534 --base --only hostile
 .venv/bin/python -m tests.acceptance.judge_corpora --url http://127.0.0.1:8080 --pid 4711
 """
 
@@ -19,12 +19,15 @@ from tests.acceptance import code_corpus, references
 from tests.acceptance.observer import observe
 from tests.acceptance.servers import Server, bare
 
+BASE = {"REWARD_SERVER_SANDBOX_NAMESPACES": "false", "REWARD_SERVER_SANDBOX_CGROUP": "false"}
+
 
 def main() -> int:
     options = _parser().parse_args()
     log = Path(tempfile.mkstemp(suffix=".log")[1])
     given = Server(options.url, options.pid) if options.url else None
-    with nullcontext(given) if given else bare(log, options.user) as server:
+    weaker = BASE if options.base else {}
+    with nullcontext(given) if given else bare(log, options.user, **weaker) as server:
         report = server.sandbox()
         print(json.dumps({"level": report.get("level"), "url": server.url, "log": str(log)}), flush=True)
         wrong = 0
@@ -50,6 +53,7 @@ def _run(name: str, server: Server) -> code_corpus.Findings:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--user", type=int, help="run the server as this user, without any privilege")
+    parser.add_argument("--base", action="store_true", help="without namespaces and control groups")
     parser.add_argument("--url", help="of a server that runs already; --pid is the root of its process tree")
     parser.add_argument("--pid", type=int, default=0)
     parser.add_argument("--only", nargs="*", choices=("hostile", "legitimate", "references", "mutants"))
