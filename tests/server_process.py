@@ -26,15 +26,22 @@ def running_server(log: Path, *arguments: str, **environment: str) -> Iterator[t
             text=True,
             env={**os.environ, **environment},
         )
+    with ready(server, log) as url:
+        yield url, server
+
+
+@contextmanager
+def ready(server: subprocess.Popen[str], log: Path) -> Iterator[str]:
+    """The URL of a server that was just started, once it is ready; it is gone afterwards."""
     try:
         assert server.stdout is not None
         url = server.stdout.readline().rpartition(" ")[2].strip()
         _wait_until_ready(server, url, log)
-        yield url, server
+        yield url
     finally:
         server.terminate()
         try:
-            server.wait(timeout=20)
+            server.wait(timeout=40)
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()

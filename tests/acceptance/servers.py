@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,11 +15,11 @@ from pathlib import Path
 import httpx
 
 from tests.acceptance.code_corpus import SECRETS
+from tests.server_process import ready
 
 ROOT = Path(__file__).resolve().parents[2]
 ORDINARY_USER = 65534
 SYSTEM_PYTHON = "/usr/bin/python3"
-READY_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -53,30 +52,8 @@ def bare(log: Path, user: int | None = None, **environment: str) -> Iterator[Ser
     with log.open("w") as stderr:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True, env=known, cwd=ROOT)
     try:
-        assert process.stdout is not None
-        url = process.stdout.readline().rpartition(" ")[2].strip()
-        wait_until_ready(url, lambda: process.poll() is None, log)
-        yield Server(url, process.pid, folder)
+        with ready(process, log) as url:
+            yield Server(url, process.pid, folder)
     finally:
-        process.terminate()
-        try:
-            process.wait(timeout=40)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
         shutil.rmtree(folder)
         shutil.rmtree(cache)
-
-
-def wait_until_ready(url: str, lives: object, log: Path) -> None:
-    deadline = time.monotonic() + READY_SECONDS
-    while time.monotonic() < deadline and lives():  # type: ignore[operator]
-        try:
-            if httpx.get(f"{url}/readyz", timeout=5).is_success:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.1)
-    raise RuntimeError(f"the server did not become ready: {log.read_text()[-2000:]}")
