@@ -16,7 +16,7 @@ from typing import Any, Final
 from sandbox import calls, frames, plain
 from sandbox.calls import Call, Reply, ReplyKind, Target
 from sandbox.drivers import objects, raised
-from sandbox.drivers.remote import Made, Remote, entry_of, set_made
+from sandbox.drivers.remote import Made, Remote, as_made, entry_of
 from sandbox.errors import ForeignTypeError, PlainError, UnsupportedValueError
 
 _REPLIES_FD: Final = 3
@@ -103,8 +103,7 @@ class Partner:
             return before
         if not new:
             return remote
-        made = Remote(self, entry)
-        set_made(made, Made())
+        made = as_made(remote, Made())
         self._made[entry] = made, name
         return made
 

@@ -92,7 +92,7 @@ class Remote:
             raise self.__link.refuse("result", "a result that is no plain value was compared or computed with")
         result = self.__special(name, other)
         if isinstance(result, Remote) and self.__made is not None:
-            set_made(result, self.__made)
+            result = as_made(result, self.__made)
         if plain or name in _COMPARISONS:
             self.__link.rely_on_solution(self.__made if plain else None)
         return result
@@ -157,8 +157,12 @@ def entry_of(remote: Remote) -> Target:
     return entry
 
 
-def set_made(remote: Remote, made: Made | None) -> None:
-    object.__setattr__(remote, "_Remote__made", made)
+def as_made(remote: Remote, made: Made) -> Remote:
+    """The same object as the test made it. Apart from `remote`, which stays what functions and methods give."""
+    fields = (object.__getattribute__(remote, f"_Remote__{name}") for name in ("link", "entry", "kind"))
+    twin = Remote(*fields)
+    object.__setattr__(twin, "_Remote__made", made)
+    return twin
 
 
 def _public(*kinds: type) -> set[str]:

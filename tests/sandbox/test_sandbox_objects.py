@@ -184,6 +184,12 @@ class Add(Liar):
 def Sum(n): return Liar()
 def five(n): return 5
 def Same(n): return made
+class Kept(Liar):
+    x = 3
+kept = Kept()
+class Pair:
+    def __add__(self, other): return kept
+    def dot(self, other): return kept
 class Awaited(Liar):
     def __await__(self): yield; return self
 def encode(x): return Awaited()
@@ -230,6 +236,7 @@ class sub(Liar):
         "assert (Sum(60) - 10) == 0",
         "assert Add(1, 2) == 3",
         "s = Solution()\ns.add(1)\nassert Same(60) == 10",
+        "p = Pair()\nq = p + p\nassert q.x == 3\nassert p.dot(p) == 11",
         "with Add() as a: assert a.read() == 'right'",
         "with Add() as a:\n  a.fail()\n  assert False",
         "with Add() as a: assert a.read() + 1 == 5",
