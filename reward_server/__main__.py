@@ -52,12 +52,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_score(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     from reward_server.offline.mapping import PRESETS
-    from reward_server.profiles import profile_names
 
     score = commands.add_parser("score", help="score a file: .jsonl, .jsonl.gz or .json")
     score.add_argument("--in", dest="source", type=Path, required=True, metavar="FILE")
     score.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSONL; a killed run is resumed from it")
-    score.add_argument("--profile", required=True, help=f"one of {', '.join(profile_names())}")
+    score.add_argument("--profile", required=True, help="one that ships, or one of REWARD_SERVER_PROFILES_DIR")
     score.add_argument("--preset", choices=sorted(PRESETS), default="plain", help="field mapping of a known data set")
     score.add_argument(
         "--map",

@@ -21,6 +21,7 @@ from reward_server.coding import CodeService
 from reward_server.drain import Drain
 from reward_server.errors import Overloaded, RewardServerError, Unauthorized
 from reward_server.executors.lifecycle import opened
+from reward_server.profiles import Profiles
 from reward_server.routes import open_routes, routes
 from reward_server.scoring import Scorer
 from reward_server.settings import Settings
@@ -35,13 +36,15 @@ CLIENT_CLOSED_REQUEST = 499  # nobody reads it; for the access log
 
 
 def create_app(settings: Settings, drain: Drain | None = None) -> FastAPI:
-    """`drain` is told by whoever ends the process."""
+    """`drain` is told by whoever ends the process. Raises ConfigError for a check or a profile that is wrong."""
+    profiles = Profiles.load(settings.profiles_dir)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with opened(settings) as executors:
             app.state.service = State(
                 settings=settings,
+                profiles=profiles,
                 scorer=Scorer(executors, settings),
                 code=CodeService(executors.sandbox),
                 pool=executors.pool,

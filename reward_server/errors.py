@@ -3,7 +3,7 @@
 RewardServerError
 ├── RequestError            the caller must change something
 │   ├── InvalidJson · InvalidRequest · BodyTooLarge · UnsupportedMediaType
-│   ├── UnknownProfile · UnknownCheck · InvalidParams
+│   ├── UnknownProfile · UnknownCheck · CheckUnavailable · InvalidParams
 │   ├── UnknownLanguage · InvalidProgram · TooManyPrograms
 │   └── Unauthorized · IdempotencyConflict
 ├── Unavailable             try again
@@ -66,6 +66,14 @@ class UnknownProfile(RequestError):
 
 class UnknownCheck(RequestError):
     status, code, title = 422, "unknown_check", "There is no such check"
+
+
+class NoSuchCheck(UnknownCheck):  # where the check itself was asked for
+    status = 404
+
+
+class CheckUnavailable(RequestError):
+    status, code, title = 422, "check_unavailable", "The check cannot be used on this server"
 
 
 class InvalidParams(RequestError):

@@ -9,18 +9,46 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 
-from reward_server.checks.base import CheckInput, HeavyCheck, ProgramCheck, Verdict, is_heavy, runs_programs
-from reward_server.errors import GroundTruthInvalid, RewardServerError, TaskOutOfMemory, TaskTimedOut, WorkerLost
+from reward_server.checks.base import (
+    AnswerCheck,
+    Check,
+    CheckInput,
+    Group,
+    HeavyCheck,
+    ProgramCheck,
+    ShapedParams,
+    Verdict,
+)
+from reward_server.combination import combined
+from reward_server.errors import (
+    CheckUnavailable,
+    GroundTruthInvalid,
+    RewardServerError,
+    TaskOutOfMemory,
+    TaskTimedOut,
+    WorkerLost,
+)
 from reward_server.executors.base import Executors, ProgramSession
 from reward_server.profiles import BoundCheck, Profile
 from reward_server.rounds import judged
 from reward_server.settings import Settings
-from reward_server.wire import Component, Fault, InvalidItem, ItemError, ScoreItem, ScoreResult, ScoreSummary, Status
+from reward_server.wire import (
+    Component,
+    Fault,
+    InvalidItem,
+    ItemError,
+    ScoreItem,
+    ScoreResult,
+    ScoreSummary,
+    Status,
+    StepReward,
+)
 
 log = logging.getLogger(__name__)
 
@@ -28,12 +56,15 @@ WORKER_LOSSES_FORGIVEN = 3
 ITEMS_PER_TURN = 16  # started before other requests have their turn: in place, an item takes up to some milliseconds
 
 
+TRUNCATED = "length"  # the finish_reason of a completion that was cut off
+
+
 @dataclass(frozen=True)
 class Judged:
-    """One component of one item with what belongs to the item as a whole."""
+    """One component of one item, with the verdict that made it or with the error that kept it from being made."""
 
     component: Component
-    flags: tuple[str, ...] = ()
+    verdict: Verdict | None = None
     error: ItemError | None = None
 
 
@@ -49,16 +80,18 @@ class Scorer:
     ) -> list[ScoreResult]:
         """One result per item, at the latest when the deadline has passed.
 
-        Cancelling cancels what has not been judged yet.
+        Cancelling cancels what has not been judged yet. Raises CheckUnavailable before any work.
         """
         ends_at = time.monotonic() + deadline_seconds
+        await _prepare(profile)
+        groups = _groups(items) if profile.needs_group else {}
         session = self._executors.sandbox.session()
         tasks: list[asyncio.Task[ScoreResult]] = []
         try:
             for index, item in enumerate(items):
                 if time.monotonic() > ends_at:
                     break
-                tasks.append(asyncio.create_task(self._score_item(profile, index, item, session)))
+                tasks.append(asyncio.create_task(self._score_item(profile, index, item, groups, session)))
                 if index % ITEMS_PER_TURN == ITEMS_PER_TURN - 1:
                     await asyncio.sleep(0)
             if tasks:
@@ -74,29 +107,36 @@ class Scorer:
         ]
 
     async def _score_item(
-        self, profile: Profile, index: int, item: ScoreItem | InvalidItem, session: ProgramSession
+        self,
+        profile: Profile,
+        index: int,
+        item: ScoreItem | InvalidItem,
+        groups: Mapping[str, Group],
+        session: ProgramSession,
     ) -> ScoreResult:
         if isinstance(item, InvalidItem):
             error = ItemError(code="invalid_item", message=item.reason, fault=Fault.DATA, retryable=False)
             return unscored(profile, index, item.id, error)
         if len(item.completion) > self._settings.max_completion_chars:
             return self._too_long(profile, index, item)
-        seen = CheckInput(completion=item.completion, ground_truth=item.ground_truth, prompt=item.prompt)
-        components = await asyncio.gather(*(self._judge(bound, seen, session) for bound in profile.checks))
-        return _assemble(profile, index, item.id, components)
+        seen = replace(_seen(item), group=groups.get(item.group_id) if item.group_id is not None else None)
+        first = [bound for bound in profile.checks if bound.correct_by is None]
+        judged = dict(zip(first, await asyncio.gather(*(self._judge(b, seen, session) for b in first)), strict=True))
+        values = {bound.component: one.component.value for bound, one in judged.items()}
+        for bound in profile.checks:
+            if bound.correct_by is not None:
+                judged[bound] = await self._judge(bound, replace(seen, right=_right(bound, values)), session)
+        return _assemble(profile, index, item, [judged[bound] for bound in profile.checks])
 
     def _too_long(self, profile: Profile, index: int, item: ScoreItem) -> ScoreResult:
         limit = self._settings.max_completion_chars
-        detail = {"reason": f"the completion has {len(item.completion)} characters, at most {limit} are judged"}
-        components = [
-            Judged(Component(value=0.0, weight=bound.weight, status=Status.OK, detail=detail), ("completion_too_long",))
-            for bound in profile.checks
-        ]
-        return _assemble(profile, index, item.id, components)
+        reason = f"the completion has {len(item.completion)} characters, at most {limit} are judged"
+        verdict = Verdict(0.0, flags=("completion_too_long",), reason=reason)
+        return _assemble(profile, index, item, [_judged(bound, verdict) for bound in profile.checks])
 
     async def _judge(self, bound: BoundCheck, item: CheckInput, session: ProgramSession) -> Judged:
         try:
-            verdict = await self._verdict(bound, item, session)
+            return _judged(bound, await self._verdict(bound, item, session))
         except GroundTruthInvalid as error:
             return _unjudged(bound, Status.SKIPPED, _item_error(error, Fault.DATA))
         except RewardServerError as error:
@@ -106,23 +146,24 @@ class Scorer:
             message = f"check {bound.check.name!r} failed with {type(error).__name__}; the server's log has the trace"
             failed = ItemError(code="check_failed", message=message, fault=Fault.SERVER, retryable=False)
             return _unjudged(bound, Status.ERROR, failed)
-        component = Component(value=verdict.value, weight=bound.weight, status=Status.OK, detail=verdict.detail)
-        return Judged(component, verdict.flags)
 
     async def _verdict(self, bound: BoundCheck, item: CheckInput, session: ProgramSession) -> Verdict:
-        check = bound.check
-        if runs_programs(check):
-            return await _run_programs(check, bound, item, session)
-        if not is_heavy(check):
-            return check.judge(item, bound.params)
-        verdict = check.judge_in_place(item, bound.params)
-        return await self._in_worker(check, bound, item) if verdict is None else verdict
+        match bound.check:
+            case HeavyCheck() as check:
+                verdict = check.judge_in_place(item, bound.params)
+                return await self._in_worker(check, bound, item) if verdict is None else verdict
+            case AnswerCheck() as check:
+                return check.judge(item, bound.params)
+            case ProgramCheck() as check:
+                return await _run_programs(check, bound, item, session)
+        raise TypeError(f"{type(bound.check).__name__} is no kind of check that can be judged")
 
     async def _in_worker(self, check: HeavyCheck, bound: BoundCheck, item: CheckInput) -> Verdict:
         seconds = self._settings.check_timeout_seconds
+        alone = replace(item, group=None)  # a whole group would be copied to the worker for each of its members
 
         async def once() -> Verdict:
-            return await self._executors.pool.run(check.judge, item, bound.params, timeout_seconds=seconds)
+            return await self._executors.pool.run(check.judge, alone, bound.params, timeout_seconds=seconds)
 
         try:
             return await _forgiving(once)
@@ -131,9 +172,9 @@ class Scorer:
         try:
             return await _forgiving(once)
         except TaskTimedOut:
-            return Verdict(0.0, {"reason": f"not decided within {seconds:g} s, twice"}, ("verifier_timeout",))
+            return Verdict(0.0, flags=("verifier_timeout",), reason=f"not decided within {seconds:g} s, twice")
         except TaskOutOfMemory:
-            return Verdict(0.0, {"reason": "not decided within the memory of a worker, twice"}, ("verifier_memory",))
+            return Verdict(0.0, flags=("verifier_memory",), reason="not decided within the memory of a worker, twice")
 
 
 async def _run_programs(check: ProgramCheck, bound: BoundCheck, item: CheckInput, session: ProgramSession) -> Verdict:
@@ -152,18 +193,75 @@ async def _forgiving(once: Callable[[], Awaitable[Verdict]]) -> Verdict:
     return await once()
 
 
+async def _prepare(profile: Profile) -> None:
+    """What checks load, they load before the first item, and outside the event loop."""
+    for bound in profile.checks:
+        if why := bound.check.unavailable(bound.params):
+            raise CheckUnavailable(f"check {bound.check.name!r} cannot be used on this server: {why}")
+        if type(bound.check).prepare is not Check.prepare:
+            await asyncio.to_thread(bound.check.prepare, bound.params)
+
+
+def _seen(item: ScoreItem) -> CheckInput:
+    return CheckInput(
+        completion=item.completion,
+        ground_truth=item.ground_truth,
+        prompt=item.prompt,
+        completion_tokens=item.completion_tokens,
+        token_ids=None if item.completion_token_ids is None else tuple(item.completion_token_ids),
+        finish_reason=item.finish_reason,
+        think_prefilled=item.think_prefilled,
+        target_language=item.target_language,
+        target_length=item.target_length,
+    )
+
+
+def _groups(items: Sequence[ScoreItem | InvalidItem]) -> dict[str, Group]:
+    members: dict[str, list[CheckInput]] = {}
+    for item in items:
+        if isinstance(item, ScoreItem) and item.group_id is not None:
+            members.setdefault(item.group_id, []).append(_seen(item))
+    return {group_id: Group(tuple(inputs)) for group_id, inputs in members.items()}
+
+
+def _right(bound: BoundCheck, values: Mapping[str, float | None]) -> bool | None:
+    if not isinstance(bound.params, ShapedParams):
+        return None
+    value = values[bound.params.correct_by]
+    return None if value is None else value >= bound.params.correct_from
+
+
 def _item_error(error: RewardServerError, fault: Fault) -> ItemError:
     return ItemError(code=error.code, message=error.detail, fault=fault, retryable=error.retryable)
 
 
+def _judged(bound: BoundCheck, verdict: Verdict) -> Judged:
+    component = Component(
+        value=verdict.value,
+        weight=bound.weight,
+        status=Status.SKIPPED if verdict.value is None else Status.OK,
+        reason=verdict.reason,
+        detail={**_no_detail(bound), **verdict.detail},
+    )
+    return Judged(component, verdict)
+
+
 def _unjudged(bound: BoundCheck, status: Status, error: ItemError) -> Judged:
-    return Judged(Component(value=None, weight=bound.weight, status=status), (), error)
+    return Judged(_no_component(bound, status, error.message), error=error)
+
+
+def _no_component(bound: BoundCheck, status: Status, reason: str) -> Component:
+    return Component(value=None, weight=bound.weight, status=status, reason=reason, detail=_no_detail(bound))
+
+
+def _no_detail(bound: BoundCheck) -> dict[str, None]:
+    return dict.fromkeys(bound.check.detail)
 
 
 def unscored(profile: Profile, index: int, item_id: str | None, error: ItemError) -> ScoreResult:
     """An item for which no check said anything; the components keep their keys."""
     status = Status.SKIPPED if error.fault is Fault.DATA else Status.ERROR
-    components = {b.component: Component(value=None, weight=b.weight, status=status) for b in profile.checks}
+    components = {b.component: _no_component(b, status, error.message) for b in profile.checks}
     return ScoreResult(
         index=index, id=item_id, status=status, reward=None, flags=[], error=error, components=components
     )
@@ -175,22 +273,49 @@ def _deadline_passed(profile: Profile, index: int, item: ScoreItem | InvalidItem
     return unscored(profile, index, item.id, error)
 
 
-def _assemble(profile: Profile, index: int, item_id: str | None, judged: Sequence[Judged]) -> ScoreResult:
-    """The weighted sum where every component has a value; else the worst status, and no reward."""
-    statuses = {one.component.status for one in judged}
-    status = next((s for s in (Status.ERROR, Status.SKIPPED) if s in statuses), Status.OK)
-    reward = None
-    if status is Status.OK:
-        reward = sum(one.component.weight * (one.component.value or 0.0) for one in judged)
+def _assemble(profile: Profile, index: int, item: ScoreItem, judged: Sequence[Judged]) -> ScoreResult:
+    """The combined reward; or the worst status and no reward where a component could not be judged."""
+    components = {b.component: one.component for b, one in zip(profile.checks, judged, strict=True)}
+    errors = [one.error for one in judged if one.error is not None]
+    error = next((e for e in errors if e.fault is Fault.SERVER), errors[0] if errors else None)
+    reward = combined(components, profile.combine) if error is None else None
+    if error is None and (reward is None or not math.isfinite(reward)):
+        error = _no_reward(components, reward)
     return ScoreResult(
         index=index,
-        id=item_id,
-        status=status,
-        reward=reward,
-        flags=list(dict.fromkeys(flag for one in judged for flag in one.flags)),
-        error=next((one.error for one in judged if one.error and one.component.status is status), None),
-        components={b.component: one.component for b, one in zip(profile.checks, judged, strict=True)},
+        id=item.id,
+        status=Status.OK if error is None else Status.SKIPPED if error.fault is Fault.DATA else Status.ERROR,
+        reward=reward if error is None else None,
+        gold_kind=next((one.verdict.gold_kind for one in judged if one.verdict and one.verdict.gold_kind), None),
+        step_rewards=_step_rewards(profile, judged),
+        flags=_flags(item, judged),
+        error=error,
+        components=components,
     )
+
+
+def _no_reward(components: Mapping[str, Component], reward: float | None) -> ItemError:
+    if reward is not None:
+        message = "the reward is not finite: use smaller weights"
+        return ItemError(code="reward_not_finite", message=message, fault=Fault.DATA, retryable=False)
+    reasons = "; ".join(f"{name}: {one.reason}" for name, one in components.items() if one.value is None)
+    message = f"no check that the reward needs applies to this item ({reasons})"
+    return ItemError(code="not_applicable", message=message, fault=Fault.DATA, retryable=False)
+
+
+def _step_rewards(profile: Profile, judged: Sequence[Judged]) -> list[StepReward]:
+    return [
+        StepReward(component=bound.component, start=step.start, end=step.end, value=step.value)
+        for bound, one in zip(profile.checks, judged, strict=True)
+        if one.verdict is not None
+        for step in one.verdict.steps
+    ]
+
+
+def _flags(item: ScoreItem, judged: Sequence[Judged]) -> list[str]:
+    """Each once. A completion that was cut off is flagged whatever judges it."""
+    flags = [flag for one in judged if one.verdict is not None for flag in one.verdict.flags]
+    return list(dict.fromkeys([*flags, "truncated"] if item.finish_reason == TRUNCATED else flags))
 
 
 def summarise(results: Sequence[ScoreResult]) -> ScoreSummary:

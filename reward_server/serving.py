@@ -26,6 +26,8 @@ KEEP_ALIVE_SECONDS = 75  # longer than clients keep a connection unused, so that
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; requests in flight are answered first. Raises ConfigError."""
     settings.refuse_open_door()
+    if settings.role == "server":
+        _require_profiles(settings)
     configure_logging()
     listening = _listen(settings)
     drain = Drain()
@@ -46,6 +48,13 @@ def serve(settings: Settings) -> None:
         DrainingServer(config, drain, settings.drain_notice_seconds).run(sockets=[listening])
     else:
         Multiprocess(config, sockets=[listening]).run()
+
+
+def _require_profiles(settings: Settings) -> None:
+    """What is wrong with them is said once, and not by each process."""
+    from reward_server.profiles import Profiles  # loads all checks, which a code worker does without
+
+    Profiles.load(settings.profiles_dir)
 
 
 def _end(number: int, frame: FrameType | None) -> NoReturn:

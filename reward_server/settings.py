@@ -62,6 +62,7 @@ class Settings(BaseSettings):
     )
     idempotency_bytes: int = Field(default=64 * MIB, ge=0, description="memory for answers kept for retries")
 
+    profiles_dir: Path | None = Field(default=None, description="a folder with profiles (*.toml) of your own")
     check_workers: int = Field(default_factory=_cores, ge=1, description="processes that run answer checks")
     check_timeout_seconds: float = Field(
         default=5.0, ge=0.01, le=3600, description="of one check of one item, then it is killed"

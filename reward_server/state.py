@@ -8,6 +8,7 @@ from reward_server.admission import Admission, AnswerStore
 from reward_server.coding import CodeService
 from reward_server.drain import Drain
 from reward_server.executors.base import ProgramRunner, TaskPool
+from reward_server.profiles import Profiles
 from reward_server.scoring import Scorer
 from reward_server.settings import Settings
 
@@ -15,6 +16,7 @@ from reward_server.settings import Settings
 @dataclass(frozen=True)
 class State:
     settings: Settings
+    profiles: Profiles
     scorer: Scorer
     code: CodeService
     pool: TaskPool

@@ -7,7 +7,7 @@ server never becomes a number.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, WrapValidator, model_validator
 from pydantic_core.core_schema import ValidatorFunctionWrapHandler
@@ -15,6 +15,7 @@ from pydantic_core.core_schema import ValidatorFunctionWrapHandler
 API_VERSION = "v1"
 SCORE_PATH = "/v1/score"
 CHECKS_PATH = "/v1/checks"
+PROFILES_PATH = "/v1/profiles"
 HEALTH_PATH = "/healthz"
 READY_PATH = "/readyz"
 VERSION_PATH = "/version"
@@ -45,6 +46,22 @@ class Fault(StrEnum):
     SERVER = "server"
 
 
+class GoldKind(StrEnum):
+    """What a ground truth turned out to be."""
+
+    MATH = "math"
+    MATH_MULTI = "math_multi"  # several, any of which is right
+    MCQ = "mcq"
+    EXACT = "exact"
+    NUMERIC = "numeric"
+    CODE_STDIO = "code_stdio"
+    CODE_CALL = "code_call"
+    CODE_ASSERTS = "code_asserts"
+    CODE_PYTEST = "code_pytest"  # files of tests: pytest, unittest, check(candidate)
+    CONSTRAINTS = "constraints"
+    PUZZLE = "puzzle"
+
+
 class ScoreItem(Wire):
     """One completion to judge."""
 
@@ -53,6 +70,12 @@ class ScoreItem(Wire):
     prompt: str | None = Field(default=None, description="what the policy was asked; some code tests complete it")
     completion: str = Field(description="what the policy wrote, judged as it is")
     ground_truth: JsonValue = Field(default=None, description="the reference: an answer, several, or tests for `code`")
+    completion_tokens: int | None = Field(default=None, ge=0, description="length of the completion for length rules")
+    completion_token_ids: list[int] | None = Field(default=None, description="its tokens, for `repetition`")
+    finish_reason: str | None = Field(default=None, max_length=64, description="`length`: it was cut off")
+    think_prefilled: bool | None = Field(default=None, description="the chat template had already written <think>")
+    target_language: str | None = Field(default=None, max_length=16, description="for `language`, such as `zh`")
+    target_length: int | None = Field(default=None, ge=0, description="for `l1_length`, in the unit of the check")
 
 
 class CheckSpec(Wire):
@@ -62,6 +85,27 @@ class CheckSpec(Wire):
     name: str | None = Field(default=None, max_length=64, description="of the component; the check's name when absent")
     weight: float = Field(default=1.0, ge=-1e6, le=1e6, allow_inf_nan=False)
     params: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class Combine(Wire):
+    """How the components become one reward. A component that does not apply takes no part."""
+
+    mode: Literal["weighted_sum", "product", "gated"] = Field(
+        default="weighted_sum",
+        description="the sum of weight · value; their product; or the sum, of which all but the gate counts only where "
+        "the gate's value reaches `threshold`",
+    )
+    gate: str | None = Field(default=None, max_length=64, description="the component that `gated` looks at")
+    threshold: float = Field(default=1.0, allow_inf_nan=False)
+    clip: tuple[float, float] | None = Field(default=None, description="least and largest reward")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Combine:
+        if (self.mode == "gated") != (self.gate is not None):
+            raise ValueError("`gate` names a component exactly when `mode` is gated")
+        if self.clip is not None and not self.clip[0] <= self.clip[1]:
+            raise ValueError(f"expected `clip` as [least, largest], got {list(self.clip)}")
+        return self
 
 
 class ScoreOptions(Wire):
@@ -94,6 +138,7 @@ class ScoreRequest(Wire):
 
     profile: str | None = Field(default=None, description="the name of a profile of the server")
     checks: list[CheckSpec] | None = Field(default=None, min_length=1, max_length=32)
+    combine: Combine | None = Field(default=None, description="of `checks`; their weighted sum when absent")
     items: list[RequestItem] = Field(min_length=1, max_length=MAX_ITEMS)
     options: ScoreOptions = Field(default_factory=ScoreOptions)
 
@@ -101,6 +146,8 @@ class ScoreRequest(Wire):
     def _one_set_of_rules(self) -> ScoreRequest:
         if (self.profile is None) == (self.checks is None):
             raise ValueError("give either `profile` or `checks`, and not both")
+        if self.combine is not None and self.checks is None:
+            raise ValueError("`combine` goes with `checks`; a profile has its own")
         return self
 
 
@@ -112,12 +159,22 @@ class ItemError(Wire):
 
 
 class Component(Wire):
-    """The value of one check inside a score."""
+    """The value of one check inside a score. `skipped` without an error of the item: it does not apply here."""
 
     value: float | None
     weight: float
     status: Status
+    reason: str | None = Field(default=None, description="why there is no value, or why no better one")
     detail: dict[str, Any] = Field(default_factory=dict)
+
+
+class StepReward(Wire):
+    """The reward of `completion[start:end]`, in characters (Unicode code points), by one component."""
+
+    component: str
+    start: int
+    end: int
+    value: float
 
 
 class ScoreResult(Wire):
@@ -125,6 +182,8 @@ class ScoreResult(Wire):
     id: str | None
     status: Status
     reward: float | None
+    gold_kind: GoldKind | None = Field(default=None, description="what the ground truth was read as")
+    step_rewards: list[StepReward] = Field(default_factory=list, description="of checks that judge steps")
     flags: list[str]
     error: ItemError | None
     components: dict[str, Component]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from pydantic import Field
 
-from reward_server.checks.base import CheckInput, Params, Verdict
-from reward_server.checks.code_tests import Language, verdict_of
+from reward_server.checks.base import CheckInput, Params, ProgramCheck, Verdict
+from reward_server.checks.code_tests import DETAIL, Language, verdict_of
 from reward_server.code.blocks import extract_source
 from reward_server.code.engine import CodeJudge
 from reward_server.code.judgement import Judgement
@@ -24,13 +24,20 @@ class CompilesParams(Params):
     compile_seconds: float = Field(default=10.0, gt=0, le=60, description="CPU time of the compiler")
 
 
-class CodeCompiles:
+class CodeCompiles(ProgramCheck):
     name: ClassVar[str] = "code_compiles"
     version: ClassVar[str] = "1"
     description: ClassVar[str] = "1 when the program in the completion compiles (for interpreted languages: parses)"
     source: ClassVar[str] = "DeepSeek-R1 (arXiv:2501.12948) section 2.2.2, the compiler as judge"
-    ground_truth: ClassVar[str] = "not used"
     params: ClassVar[type[Params]] = CompilesParams
+    detail: ClassVar[Mapping[str, str]] = DETAIL
+    example: ClassVar[Mapping[str, Any]] = {
+        "checks": [{"check": "code_compiles"}],
+        "items": [
+            {"completion": "```python\ndef add(a, b):\n    return a + b\n```"},
+            {"completion": "```python\ndef add(a, b)\n    return a + b\n```"},
+        ],
+    }
     _judge: ClassVar[CodeJudge] = CodeJudge()
 
     def plan(self, item: CheckInput, params: CompilesParams) -> Plan | Verdict:

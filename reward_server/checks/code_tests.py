@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, ClassVar, Literal
 
 from pydantic import AliasChoices, ConfigDict, Field
 
-from reward_server.checks.base import CheckInput, Params, Verdict
+from reward_server.checks.base import CheckInput, Params, ProgramCheck, Verdict
 from reward_server.code.blocks import extract_source
 from reward_server.code.engine import CodeJudge
 from reward_server.code.judgement import Judgement
@@ -21,6 +21,18 @@ from sandbox.types import Limits
 PROBLEMS_KEPT = 64
 LONGEST_KEPT = 256 << 10  # characters of a ground truth that is kept parsed
 SMALLEST_MEMORY_MB = 128  # interpreters take tens before the program starts
+
+DETAIL = {
+    "verdict": "of the submission: that of its first test that failed",
+    "message": "what the verdict says beyond its name",
+    "passed": "tests that passed",
+    "total": "tests that there are",
+    "tests": "the verdict of each test",
+    "trusted": "strong, or weak where a test had to run beside the program",
+    "isolation": "the weakest level at which a program of this item ran",
+    "subtasks": "the score of each subtask, where there are any",
+    "compile": "what the compiler said, where it refused",
+}
 
 Language = Literal["python", "c", "cpp", "java", "javascript", "go", "rust", "bash"]
 
@@ -54,7 +66,7 @@ class CodeParams(Params):
         )
 
 
-class CodeCheck:
+class CodeCheck(ProgramCheck):
     name: ClassVar[str] = "code"
     version: ClassVar[str] = "2"
     description: ClassVar[str] = "1 when the program in the completion passes its tests, run in the sandbox"
@@ -64,6 +76,20 @@ class CodeCheck:
         "or a row of a known data set, whole (docs/code.md)"
     )
     params: ClassVar[type[Params]] = CodeParams
+    detail: ClassVar[Mapping[str, str]] = DETAIL
+    example: ClassVar[Mapping[str, Any]] = {
+        "checks": [{"check": "code", "params": {"scoring": "fraction"}}],
+        "items": [
+            {
+                "completion": "```python\ndef add(a, b):\n    return a + b\n```",
+                "ground_truth": ["assert add(1, 2) == 3", "assert add(-1, 1) == 0"],
+            },
+            {
+                "completion": "```python\ndef add(a, b):\n    return 3\n```",
+                "ground_truth": ["assert add(1, 2) == 3", "assert add(-1, 1) == 0"],
+            },
+        ],
+    }
     _judge: ClassVar[CodeJudge] = CodeJudge()
 
     def plan(self, item: CheckInput, params: CodeParams) -> Plan | Verdict:
@@ -105,6 +131,7 @@ def verdict_of(step: Plan | Judgement) -> Plan | Verdict:
 
 
 def _verdict(judgement: Judgement) -> Verdict:
+    compiled = judgement.compilation is None or judgement.compilation.ok
     detail: dict[str, Any] = {
         "verdict": judgement.verdict.value,
         "message": judgement.message,
@@ -113,9 +140,7 @@ def _verdict(judgement: Judgement) -> Verdict:
         "tests": [report.verdict.value for report in judgement.tests],
         "trusted": judgement.trusted.value,
         "isolation": judgement.isolation,
+        "subtasks": dict(judgement.subtasks),
+        "compile": None if compiled or judgement.compilation is None else judgement.compilation.text,
     }
-    if judgement.subtasks:
-        detail["subtasks"] = dict(judgement.subtasks)
-    if judgement.compilation is not None and not judgement.compilation.ok:
-        detail["compile"] = judgement.compilation.text
     return Verdict(judgement.score, detail, judgement.flags)

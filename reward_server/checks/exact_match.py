@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from pydantic import Field
 
-from reward_server.checks.base import CheckInput, Params, Verdict
+from reward_server.checks.base import AnswerCheck, CheckInput, Params, Verdict
 from reward_server.completion import after_thinking, answer_tag
 from reward_server.errors import GroundTruthInvalid
 
@@ -18,13 +19,18 @@ class ExactParams(Params):
     collapse_spaces: bool = Field(default=True, description="runs of white space count as one space")
 
 
-class ExactMatch:
+class ExactMatch(AnswerCheck):
     name: ClassVar[str] = "exact"
     version: ClassVar[str] = "1"
     description: ClassVar[str] = "1 when the text in <answer>, else the text behind the thinking, is the ground truth"
     source: ClassVar[str] = "exact match (EM), as in SQuAD (arXiv:1606.05250) without its dropping of articles"
     ground_truth: ClassVar[str] = "a string, a number, or a list of them (any of)"
     params: ClassVar[type[Params]] = ExactParams
+    detail: ClassVar[Mapping[str, str]] = {"answer": "the text that was compared, its first 200 characters"}
+    example: ClassVar[Mapping[str, Any]] = {
+        "checks": [{"check": "exact", "params": {"ignore_case": True}}],
+        "items": [{"completion": "<think>France.</think><answer>paris</answer>", "ground_truth": "Paris"}],
+    }
 
     def judge(self, item: CheckInput, params: ExactParams) -> Verdict:
         golds = {_normal(gold, params) for gold in _golds(item)}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, JsonValue
 
-from reward_server.checks.base import CheckInput, Params, Verdict
+from reward_server.checks.base import CheckInput, HeavyCheck, Params, Verdict
 from reward_server.errors import GroundTruthInvalid
 from reward_server.math import Decision, Gold, GoldInvalid, Options, TooDear, judge, parse_gold
 from reward_server.math import Verdict as MathVerdict
@@ -41,7 +42,7 @@ class MathParams(Params):
         return Options(**self.model_dump())
 
 
-class MathAnswer:
+class MathAnswer(HeavyCheck):
     name: ClassVar[str] = "math"
     version: ClassVar[str] = "2"
     description: ClassVar[str] = "1 when the final answer equals the ground truth mathematically, else 0"
@@ -50,6 +51,20 @@ class MathAnswer:
         "an answer, a solution that ends in a box or in `#### n`, or a list of either (any of)"
     )
     params: ClassVar[type[Params]] = MathParams
+    detail: ClassVar[Mapping[str, str]] = {
+        "decision": "equal, different, or why nothing could be decided",
+        "method": "how the answer was found, and how it was decided",
+        "answer": "the answer as it stands in the completion",
+        "normalised_answer": "how the answer was read",
+        "normalised_gold": "how the reference was read",
+    }
+    example: ClassVar[Mapping[str, Any]] = {
+        "checks": [{"check": "math"}],
+        "items": [
+            {"completion": "<think>3/2</think> The area is $\\boxed{1.5}$.", "ground_truth": "\\frac{3}{2}"},
+            {"completion": "The answer is 3 or 4.", "ground_truth": "3"},
+        ],
+    }
 
     def judge_in_place(self, item: CheckInput, params: MathParams) -> Verdict | None:
         try:
@@ -63,9 +78,14 @@ class MathAnswer:
 
 def _verdict(verdict: MathVerdict) -> Verdict:
     value = float(verdict.decision is Decision.EQUAL)
-    detail = {"decision": verdict.decision.value, "method": verdict.method, "answer": _shown(verdict.answer)}
-    if verdict.normalised is not None:
-        detail["normalised_answer"], detail["normalised_gold"] = map(_shown, verdict.normalised)
+    answer, gold = verdict.normalised or (None, None)
+    detail = {
+        "decision": verdict.decision.value,
+        "method": verdict.method,
+        "answer": _shown(verdict.answer),
+        "normalised_answer": _shown(answer),
+        "normalised_gold": _shown(gold),
+    }
     return Verdict(value, detail, verdict.flags)
 
 

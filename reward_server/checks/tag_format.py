@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from itertools import islice
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from reward_server.checks.base import CheckInput, Params, Verdict
+from reward_server.checks.base import AnswerCheck, CheckInput, Params, Verdict
 
 _TAG = re.compile(r"</?(?:think|answer)>")
 # Letters and symbols by their category, yet nothing is seen of them: the empty Braille pattern and the Hangul fillers.
@@ -34,18 +35,25 @@ class FormatParams(Params):
     )
 
 
-class TagFormat:
+class TagFormat(AnswerCheck):
     name: ClassVar[str] = "format"
     version: ClassVar[str] = "1"
     description: ClassVar[str] = "1 when the completion keeps the think/answer format exactly, else 0"
     source: ClassVar[str] = "DeepSeek-R1 (arXiv:2501.12948) section 2.2.2, format reward"
-    ground_truth: ClassVar[str] = "not used"
     params: ClassVar[type[Params]] = FormatParams
+    detail: ClassVar[Mapping[str, str]] = {"failed": "the first rule that the completion breaks"}
+    example: ClassVar[Mapping[str, Any]] = {
+        "checks": [{"check": "format"}],
+        "items": [
+            {"completion": "<think>2+2=4</think><answer>4</answer>"},
+            {"completion": "<think>2+2=4</think><answer>4</answer> I hope this helps!"},
+        ],
+    }
 
     def judge(self, item: CheckInput, params: FormatParams) -> Verdict:
         text = "<think>" + item.completion if _prefilled(item, params) else item.completion
         failed = _failed_rule(text, params)
-        return Verdict(float(failed is None), {} if failed is None else {"failed": failed})
+        return Verdict(float(failed is None), {"failed": failed})
 
 
 def _prefilled(item: CheckInput, params: FormatParams) -> bool:

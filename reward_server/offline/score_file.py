@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 import itertools
 import logging
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,11 +20,11 @@ from reward_server.offline.mapping import to_item
 from reward_server.offline.output import ResultFile, open_results, read_results
 from reward_server.offline.rows import read_rows, require_file
 from reward_server.offline.tally import Tally
-from reward_server.profiles import Profile, load_profile
+from reward_server.profiles import Profile, Profiles
 from reward_server.scoring import Scorer
 from reward_server.settings import Settings
 from reward_server.version import VERSION
-from reward_server.wire import DEFAULT_DEADLINE_MS, InvalidItem, ScoreItem, ScoreResult, Status
+from reward_server.wire import DEFAULT_DEADLINE_MS, MAX_ITEMS, InvalidItem, ScoreItem, ScoreResult, Status
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ def score_file(job: Job, settings: Settings, console: Console) -> Tally:
 
 
 async def _score_file(job: Job, settings: Settings, console: Console) -> Tally:
-    profile = load_profile(job.profile)
+    profile = Profiles.load(settings.profiles_dir).get(job.profile)
     require_file(job.source)
     _refuse_same_file(job)
     with open_results(job.out, _meta(job, profile), overwrite=job.overwrite) as results, _progress(console) as progress:
@@ -56,10 +56,10 @@ async def _score_file(job: Job, settings: Settings, console: Console) -> Tally:
         bar = progress.add_task("scoring", total=_count(job), completed=results.done, rate="", mean="")
         if results.done:
             console.print(f"resuming behind {results.done:,} rows that are in {job.out}")
-        items = itertools.islice(_items(job), results.done, job.limit)
+        batches = _batches(itertools.islice(_items(job), job.limit), results.done, together=profile.needs_group)
         async with opened(settings) as executors:
             scorer = Scorer(executors, settings)
-            async for result in _in_order(scorer, profile, items, window=64 * settings.check_workers):
+            async for result in _in_order(scorer, profile, batches, window=64 * settings.check_workers):
                 _take(result, results, tally, progress, bar)
     return tally
 
@@ -72,18 +72,51 @@ def _take(result: ScoreResult, results: ResultFile, tally: Tally, progress: Prog
     progress.update(bar, advance=1, rate=f"{task.speed or 0:,.0f}/s", mean=f"mean {tally.mean:.4f}")
 
 
+@dataclass(frozen=True)
+class Batch:
+    """Items that are judged together, and how many of their results are there already."""
+
+    items: Sequence[ScoreItem | InvalidItem]
+    done: int = 0
+
+
+def _batches(items: Iterable[ScoreItem | InvalidItem], done: int, *, together: bool) -> Iterator[Batch]:
+    """The items behind the first `done`: one by one, or `together` with all of the same group that follow each other.
+
+    A group that a killed run left in its middle is judged again as a whole, or it would be another group.
+    """
+    if not together:
+        yield from (Batch([item]) for item in itertools.islice(items, done, None))
+        return
+    seen = 0
+    for _, members in itertools.groupby(enumerate(items), _group_of):
+        while batch := [item for _, item in itertools.islice(members, MAX_ITEMS)]:
+            seen += len(batch)
+            if seen > done:
+                yield Batch(batch, done=max(0, done - (seen - len(batch))))
+
+
+def _group_of(numbered: tuple[int, ScoreItem | InvalidItem]) -> str | int:
+    """A row without a group is alone."""
+    index, item = numbered
+    group = item.group_id if isinstance(item, ScoreItem) else None
+    return index if group is None else group
+
+
 async def _in_order(
-    scorer: Scorer, profile: Profile, items: Iterator[ScoreItem | InvalidItem], window: int
+    scorer: Scorer, profile: Profile, batches: Iterator[Batch], window: int
 ) -> AsyncIterator[ScoreResult]:
-    """Results in the order of the items, at most `window` of them under way."""
-    under_way: list[asyncio.Task[ScoreResult]] = []
+    """Results in the order of the items, at most `window` batches of them under way."""
+    under_way: list[asyncio.Task[list[ScoreResult]]] = []
     try:
-        for item in items:
-            under_way.append(asyncio.create_task(_score_one(scorer, profile, item)))
+        for batch in batches:
+            under_way.append(asyncio.create_task(_score_batch(scorer, profile, batch)))
             if len(under_way) >= window:
-                yield await under_way.pop(0)
+                for result in await under_way.pop(0):
+                    yield result
         while under_way:
-            yield await under_way.pop(0)
+            for result in await under_way.pop(0):
+                yield result
     finally:
         for task in under_way:
             task.cancel()
@@ -91,12 +124,16 @@ async def _in_order(
             await asyncio.gather(*under_way, return_exceptions=True)
 
 
-async def _score_one(scorer: Scorer, profile: Profile, item: ScoreItem | InvalidItem) -> ScoreResult:
+async def _score_batch(scorer: Scorer, profile: Profile, batch: Batch) -> list[ScoreResult]:
     for attempt in range(1, ATTEMPTS + 1):
-        (result,) = await scorer.score(profile, [item], DEFAULT_DEADLINE_MS / 1000)
-        if result.status is not Status.ERROR or attempt == ATTEMPTS or not (result.error and result.error.retryable):
+        results = await scorer.score(profile, batch.items, DEFAULT_DEADLINE_MS / 1000)
+        if attempt == ATTEMPTS or not any(_worth_another_try(result) for result in results):
             break
-    return result
+    return results[batch.done :]
+
+
+def _worth_another_try(result: ScoreResult) -> bool:
+    return result.status is Status.ERROR and result.error is not None and result.error.retryable
 
 
 def _items(job: Job) -> Iterator[ScoreItem | InvalidItem]:

@@ -1,21 +1,20 @@
-"""Profiles: named sets of checks and weights. Each `NAME.toml` beside this file is one; its hash is in every answer."""
+"""Profiles: named sets of checks, weights and a way to combine them. Each `NAME.toml` beside this file, or in a folder
+of the operator's, is one; its hash is in every answer.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import tomllib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Mapping
 from pathlib import Path
 
-import orjson
 from pydantic import Field, ValidationError
 
-from reward_server.checks.base import AnswerCheck, Params, ProgramCheck
-from reward_server.checks.registry import CHECKS
-from reward_server.errors import InvalidParams, InvalidRequest, UnknownCheck, UnknownProfile
-from reward_server.wire import CheckSpec, Wire
+from reward_server.errors import ConfigError, RewardServerError, UnknownProfile
+from reward_server.profiles.binding import BoundCheck, Profile, bind
+from reward_server.wire import CheckSpec, Combine, Wire
+
+__all__ = ["BoundCheck", "Profile", "ProfileFile", "Profiles", "bind"]
 
 FOLDER = Path(__file__).parent
 
@@ -24,75 +23,59 @@ class ProfileFile(Wire):
     """What a profile's TOML file holds."""
 
     description: str
+    combine: Combine = Combine()
     checks: list[CheckSpec] = Field(min_length=1)
 
 
-@dataclass(frozen=True)
-class BoundCheck:
-    """A check with its weight and validated parameters: one component of every score."""
+class Profiles:
+    """The profiles of one server."""
 
-    component: str
-    check: AnswerCheck | ProgramCheck
-    weight: float
-    params: Params
+    def __init__(self, files: Mapping[str, ProfileFile], profiles: Mapping[str, Profile]) -> None:
+        self._files = files
+        self._profiles = profiles
 
+    @classmethod
+    def load(cls, folder: Path | None = None) -> Profiles:
+        """Those that ship, and those in `folder`. Raises ConfigError for one that is wrong."""
+        paths = {path.stem: path for path in sorted(FOLDER.glob("*.toml"))}
+        if folder is not None:
+            if not folder.is_dir():
+                raise ConfigError(f"expected a folder with profiles (*.toml), and there is none at {folder}")
+            own = {path.stem: path for path in sorted(folder.glob("*.toml"))}
+            if twice := sorted(own.keys() & paths.keys()):
+                raise ConfigError(f"profiles {', '.join(twice)} ship with the server: rename {own[twice[0]]}")
+            paths |= own
+        files = {name: _read(path) for name, path in sorted(paths.items())}
+        return cls(files, {name: _bound(name, file, paths[name]) for name, file in files.items()})
 
-@dataclass(frozen=True)
-class Profile:
-    name: str | None  # None: the checks came with the request
-    checks: tuple[BoundCheck, ...]
-    hash: str
+    def names(self) -> list[str]:
+        return list(self._profiles)
 
+    def get(self, name: str) -> Profile:
+        """Raises UnknownProfile."""
+        if name not in self._profiles:
+            raise UnknownProfile(f"no profile {name[:80]!r}; there are {', '.join(self._profiles)}")
+        return self._profiles[name]
 
-def load_profile(name: str) -> Profile:
-    """The shipped profile of that name. Raises UnknownProfile."""
-    if name not in profile_names():
-        raise UnknownProfile(f"no profile {name[:80]!r}; there are {', '.join(profile_names())}")
-    return _load(name)
-
-
-@cache
-def profile_names() -> tuple[str, ...]:
-    return tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))
-
-
-@cache
-def _load(name: str) -> Profile:
-    file = ProfileFile.model_validate(tomllib.loads((FOLDER / f"{name}.toml").read_text(encoding="utf-8")))
-    return bind(file.checks, name)
-
-
-def bind(specs: Sequence[CheckSpec], name: str | None = None) -> Profile:
-    """Resolve names and parameters. Raises UnknownCheck, InvalidParams, InvalidRequest."""
-    checks = tuple(_bind_one(spec) for spec in specs)
-    components = [bound.component for bound in checks]
-    twice = sorted({c for c in components if components.count(c) > 1})
-    if twice:
-        raise InvalidRequest(f"two components are called {', '.join(twice)}: give each its own `name`")
-    return Profile(name, checks, _hash(checks))
+    def file(self, name: str) -> ProfileFile:
+        """Raises UnknownProfile."""
+        self.get(name)
+        return self._files[name]
 
 
-def _bind_one(spec: CheckSpec) -> BoundCheck:
-    check = CHECKS.get(spec.check)
-    if check is None:
-        raise UnknownCheck(f"no check {spec.check[:80]!r}; there are {', '.join(sorted(CHECKS))}")
+def _read(path: Path) -> ProfileFile:
     try:
-        params = check.params.model_validate(spec.params)
+        return ProfileFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except ValidationError as error:
-        errors = [dict(e) for e in error.errors(include_url=False, include_input=False, include_context=False)]
-        raise InvalidParams(f"parameters of check {spec.check!r}: {_first(error)}", errors=errors) from error
-    return BoundCheck(spec.name or spec.check, check, spec.weight, params)
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise ConfigError(f"profile {path}: {where}: {first['msg']}") from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"profile {path} cannot be read: {error}") from error
 
 
-def _first(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_input=False)[0]
-    return f"{'.'.join(map(str, first['loc'])) or 'params'}: {first['msg']}"
-
-
-def _hash(checks: Sequence[BoundCheck]) -> str:
-    """Changes whenever the same completion could get another reward."""
-    rules = [
-        [bound.component, bound.check.name, bound.check.version, bound.weight, bound.params.model_dump(mode="json")]
-        for bound in checks
-    ]
-    return "sha256:" + hashlib.sha256(orjson.dumps(rules, option=orjson.OPT_SORT_KEYS)).hexdigest()
+def _bound(name: str, file: ProfileFile, path: Path) -> Profile:
+    try:
+        return bind(file.checks, file.combine, name)
+    except RewardServerError as error:
+        raise ConfigError(f"profile {path}: {error.detail}") from error

@@ -2,10 +2,11 @@
 
 from fastapi import APIRouter, Depends
 
-from reward_server.routes import code, ops, score
+from reward_server.routes import catalogue, code, ops, score
 from reward_server.routes.shared import authorised
 
 routes = APIRouter(dependencies=[Depends(authorised)])
 routes.include_router(score.routes)
+routes.include_router(catalogue.routes)
 routes.include_router(code.routes)
 open_routes = ops.routes

@@ -1,4 +1,4 @@
-"""Completions judged by checks, and what checks there are."""
+"""Completions judged by checks."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from fastapi import APIRouter, Request, Response
 
 from reward_server import openapi, telemetry
 from reward_server.body import parse_score_request
-from reward_server.catalogue import CatalogueEntry, catalogue
-from reward_server.checks.base import runs_programs
-from reward_server.profiles import Profile, bind, load_profile
-from reward_server.routes.shared import Answer, answered_once, state_of, unless_client_leaves
+from reward_server.checks.base import ProgramCheck
+from reward_server.profiles import Profile
+from reward_server.routes.shared import Answer, answered_once, profile_of, state_of, unless_client_leaves
 from reward_server.scoring import summarise
 from reward_server.version import VERSION
-from reward_server.wire import CHECKS_PATH, SCORE_PATH, ScoreRequest, ScoreResponse
+from reward_server.wire import SCORE_PATH, ScoreRequest, ScoreResponse
 
 routes = APIRouter()
 
@@ -25,9 +24,9 @@ async def score(request: Request) -> Response:
 
     async def answer(body: bytes) -> Answer:
         asked = parse_score_request(body)
-        profile = load_profile(asked.profile) if asked.profile is not None else bind(asked.checks or [])
+        profile = profile_of(state_of(request), asked.profile, asked.checks, asked.combine)
         items = len(asked.items)
-        programs = items if any(runs_programs(bound.check) for bound in profile.checks) else 0
+        programs = items if any(isinstance(bound.check, ProgramCheck) for bound in profile.checks) else 0
         with state_of(request).admission.admit(items, programs):
             response = await unless_client_leaves(request, _score(request, asked, profile))
         return response.model_dump_json().encode(), response.summary.error == 0
@@ -48,9 +47,3 @@ async def _score(request: Request, asked: ScoreRequest, profile: Profile) -> Sco
     )
     telemetry.log_scored(response, time.perf_counter() - started)
     return response
-
-
-@routes.get(CHECKS_PATH)
-async def checks() -> list[CatalogueEntry]:
-    """Every check: what it rewards, its parameters as JSON schema, where its definition comes from."""
-    return catalogue()

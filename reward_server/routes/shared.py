@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from fastapi import Request, Response
@@ -12,7 +12,9 @@ from starlette.requests import ClientDisconnect
 
 from reward_server.body import read_body
 from reward_server.errors import Unauthorized
+from reward_server.profiles import Profile, bind
 from reward_server.state import State
+from reward_server.wire import CheckSpec, Combine
 
 T = TypeVar("T")
 
@@ -22,6 +24,13 @@ Answer = tuple[bytes, bool]  # the body of the answer, and whether it may be kep
 def state_of(request: Request) -> State:
     state: State = request.app.state.service
     return state
+
+
+def profile_of(
+    state: State, name: str | None, specs: Sequence[CheckSpec] | None, combine: Combine | None = None
+) -> Profile:
+    """The named profile, or one of the checks that came. Raises UnknownProfile, UnknownCheck, InvalidParams."""
+    return state.profiles.get(name) if name is not None else bind(specs or [], combine)
 
 
 async def authorised(request: Request) -> None:

@@ -1,13 +1,14 @@
 import pytest
 
-from reward_server.checks.registry import CHECKS
+from reward_server.checks.registry import checks
 from reward_server.errors import InvalidParams, InvalidRequest, UnknownCheck, UnknownProfile
-from reward_server.profiles import bind, load_profile, profile_names
+from reward_server.profiles import Profiles, bind
 from reward_server.wire import CheckSpec
 
 
 def test_every_shipped_profile_loads_and_has_a_hash_of_its_own() -> None:
-    profiles = [load_profile(name) for name in profile_names()]
+    library = Profiles.load()
+    profiles = [library.get(name) for name in library.names()]
     assert {"gsm8k", "r1-zero-math", "r1-code"} <= {profile.name for profile in profiles}
     assert len({profile.hash for profile in profiles}) == len(profiles)
 
@@ -26,13 +27,13 @@ def test_the_hash_follows_whatever_could_change_a_reward() -> None:
 
 def test_a_changed_version_of_a_check_changes_the_hash(monkeypatch: pytest.MonkeyPatch) -> None:
     before = bind([CheckSpec(check="format")]).hash
-    monkeypatch.setattr(type(CHECKS["format"]), "version", "next")
+    monkeypatch.setattr(type(checks()["format"]), "version", "next")
     assert bind([CheckSpec(check="format")]).hash != before
 
 
 def test_what_cannot_be_resolved_says_what_there_is() -> None:
     with pytest.raises(UnknownProfile, match="gsm8k"):
-        load_profile("../gsm8k")
+        Profiles.load().get("../gsm8k")
     with pytest.raises(UnknownCheck, match="format"):
         bind([CheckSpec(check="nope")])
     with pytest.raises(InvalidParams, match="min_think_chars"):

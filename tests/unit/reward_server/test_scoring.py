@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from reward_server.checks.base import CheckInput, Params, Verdict
+from reward_server.checks.base import AnswerCheck, CheckInput, HeavyCheck, Params, Verdict
 from reward_server.errors import GroundTruthInvalid, SandboxUnavailable, TaskOutOfMemory, TaskTimedOut, WorkerLost
 from reward_server.executors.base import Executors
 from reward_server.executors.fair import FairPrograms
@@ -18,16 +18,13 @@ from reward_server.profiles import BoundCheck, Profile
 from reward_server.programs import Run, RunResult
 from reward_server.scoring import Scorer, summarise
 from reward_server.settings import Settings
-from reward_server.wire import ScoreItem, ScoreResult
+from reward_server.wire import Combine, ScoreItem, ScoreResult
 
 
-class Value:
+class Value(AnswerCheck):
     """Scores the completion read as a number, in place."""
 
     name: ClassVar[str] = "value"
-    version: ClassVar[str] = "1"
-    description = source = ground_truth = ""
-    params: ClassVar[type[Params]] = Params
 
     def judge(self, item: CheckInput, params: Params) -> Verdict:
         if item.ground_truth == "invalid":
@@ -35,7 +32,7 @@ class Value:
         return Verdict(float(item.completion), {}, ("negative",) if item.completion.startswith("-") else ())
 
 
-class HeavyValue(Value):
+class HeavyValue(Value, HeavyCheck):
     """The same, but every completion is too much for in place."""
 
     def judge_in_place(self, item: CheckInput, params: Params) -> Verdict | None:
@@ -79,7 +76,7 @@ class NoSandbox:
 
 def profile(*checks: tuple[Any, float]) -> Profile:
     bound = tuple(BoundCheck(f"c{n}", check, weight, Params()) for n, (check, weight) in enumerate(checks))
-    return Profile("test", bound, "sha256:0")
+    return Profile("test", bound, Combine(), "sha256:0")
 
 
 def score(

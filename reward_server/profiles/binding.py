@@ -1,0 +1,96 @@
+"""From what a profile or a request says to checks with validated parameters, and back to a hash."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import orjson
+from pydantic import ValidationError
+
+from reward_server.checks.base import Check, Params, ShapedParams
+from reward_server.checks.registry import checks as all_checks
+from reward_server.errors import InvalidParams, InvalidRequest, UnknownCheck
+from reward_server.wire import CheckSpec, Combine
+
+
+@dataclass(frozen=True)
+class BoundCheck:
+    """A check with its weight and validated parameters: one component of every score."""
+
+    component: str
+    check: Check
+    weight: float
+    params: Params
+
+    @property
+    def correct_by(self) -> str | None:
+        """The component that has to be judged before this one."""
+        return self.params.correct_by if isinstance(self.params, ShapedParams) else None
+
+
+@dataclass(frozen=True)
+class Profile:
+    name: str | None  # None: the checks came with the request
+    checks: tuple[BoundCheck, ...]
+    combine: Combine
+    hash: str
+
+    @property
+    def needs_group(self) -> bool:
+        return any(bound.check.needs_group for bound in self.checks)
+
+
+def bind(specs: Sequence[CheckSpec], combine: Combine | None = None, name: str | None = None) -> Profile:
+    """Resolve names and parameters. Raises UnknownCheck, InvalidParams, InvalidRequest."""
+    combine = combine or Combine()
+    checks = tuple(_bind_one(spec) for spec in specs)
+    components = [bound.component for bound in checks]
+    twice = sorted({c for c in components if components.count(c) > 1})
+    if twice:
+        raise InvalidRequest(f"two components are called {', '.join(twice)}: give each its own `name`")
+    if combine.gate is not None and combine.gate not in components:
+        raise InvalidRequest(f"expected `gate` to be one of {', '.join(components)}, got {combine.gate!r}")
+    for bound in checks:
+        _require_plain_component(bound, checks)
+    return Profile(name, checks, combine, _hash(checks, combine))
+
+
+def _bind_one(spec: CheckSpec) -> BoundCheck:
+    check = all_checks().get(spec.check)
+    if check is None:
+        raise UnknownCheck(f"no check {spec.check[:80]!r}; there are {', '.join(sorted(all_checks()))}")
+    try:
+        params = check.params.model_validate(spec.params)
+    except ValidationError as error:
+        errors = [dict(e) for e in error.errors(include_url=False, include_input=False, include_context=False)]
+        raise InvalidParams(f"parameters of check {spec.check!r}: {_first(error)}", errors=errors) from error
+    return BoundCheck(spec.name or spec.check, check, spec.weight, params)
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'params'}: {first['msg']}"
+
+
+def _require_plain_component(bound: BoundCheck, checks: Sequence[BoundCheck]) -> None:
+    """What says whether the answer is right does not itself wait for another component."""
+    if bound.correct_by is None:
+        return
+    fit = [other.component for other in checks if other.correct_by is None]
+    if bound.correct_by not in fit:
+        raise InvalidRequest(
+            f"`correct_by` of {bound.component!r} has to name another component that judges the answer itself "
+            f"({', '.join(fit) or 'there is none'}), got {bound.correct_by[:80]!r}"
+        )
+
+
+def _hash(checks: Sequence[BoundCheck], combine: Combine) -> str:
+    """Changes whenever the same completion could get another reward."""
+    rules = [
+        [bound.component, bound.check.name, bound.check.version, bound.weight, bound.params.model_dump(mode="json")]
+        for bound in checks
+    ]
+    content = orjson.dumps([rules, combine.model_dump(mode="json")], option=orjson.OPT_SORT_KEYS)
+    return "sha256:" + hashlib.sha256(content).hexdigest()
