@@ -207,7 +207,9 @@ class RewardConfig(Section):
     url: str = Field(default="http://127.0.0.1:8080", pattern=r"^https?://", description="base URL, without /v1")
     profile: str = Field(default="r1-zero-math", min_length=1, description="the server's profile that judges")
     api_key_env: str | None = Field(default=None, description="environment variable that holds the bearer key")
-    batch_items: int = Field(default=64, ge=1, le=1024, description="most completions in one request")
+    batch_items: int = Field(
+        default=64, ge=1, le=1024, description="most completions in one request; a group stays whole"
+    )
     concurrency: Positive = Field(default=4, description="requests in flight")
     deadline_ms: int = Field(default=60_000, ge=1, le=600_000, description="the server's time for one request, in ms")
     timeout_seconds: Seconds = Field(default=90.0, description="our time for one attempt; longer than the deadline")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
 import json
 import math
 import random
@@ -20,7 +21,16 @@ from types import TracebackType
 import httpx
 from pydantic import ValidationError
 
-from reward_server.wire import SCORE_PATH, Problem, ScoreItem, ScoreOptions, ScoreResponse, ScoreResult, Status
+from reward_server.wire import (
+    MAX_ITEMS,
+    SCORE_PATH,
+    Problem,
+    ScoreItem,
+    ScoreOptions,
+    ScoreResponse,
+    ScoreResult,
+    Status,
+)
 from trainer_client.config import RewardConfig
 from trainer_client.errors import RewardRejected, RewardUnavailable
 
@@ -110,27 +120,32 @@ class RewardClient:
         await self._http.aclose()
 
     async def score(self, items: Sequence[ScoreItem], patience: Patience) -> list[Answer]:
-        """One answer for each item, in order. Raises RewardRejected when the server refuses a request."""
-        size = self._config.batch_items
-        parts = [items[start : start + size] for start in range(0, len(items), size)]
+        """One answer for each item, in order. Raises RewardRejected when the server refuses a request.
+
+        Items of one `group_id` that follow each other are always in one request, so that rules that compare the
+        completions of a prompt see all of them.
+        """
+        parts = _parts(items, self._config.batch_items)
         answered = await asyncio.gather(*(self._score_part(part, patience) for part in parts))
         return [answer for part in answered for answer in part]
 
     async def _score_part(self, items: Sequence[ScoreItem], patience: Patience) -> list[Answer]:
-        """One request, and further ones for the items that the server failed to judge."""
+        """One request, and further ones for the items that the server failed to judge, with their whole groups."""
         answers: list[Answer] = [Unanswered("not asked") for _ in items]
         waiting = list(range(len(items)))
         for attempt in range(self._config.max_item_retries + 1):
             if attempt:
                 await asyncio.sleep(self._backoff_seconds(attempt - 1))
+            asked = _with_their_groups(items, waiting)
             try:
-                results = await self._request([items[place] for place in waiting], attempt, patience)
+                results = await self._request([items[place] for place in asked], attempt, patience)
             except RewardUnavailable as fault:
                 _fill(answers, waiting, Unanswered(str(fault)))
                 if fault.replay:  # patience is over
                     break
                 continue
-            waiting = _store(answers, waiting, results)
+            fresh = dict(zip(asked, results, strict=True))
+            waiting = _store(answers, waiting, [fresh[place] for place in waiting])
             if not waiting:
                 break
         return answers
@@ -200,6 +215,29 @@ class RewardClient:
         if self._told and self._down_since is not None:
             self._notice(f"reward server answers again after {time.monotonic() - self._down_since:.0f} s")
         self._down_since, self._told = None, False
+
+
+def _parts(items: Sequence[ScoreItem], size: int) -> list[Sequence[ScoreItem]]:
+    """The items in requests of at most `size`; a larger group has a request of its own, up to what a server takes."""
+    parts: list[list[ScoreItem]] = []
+    for _, run in itertools.groupby(enumerate(items), _group_of):
+        members = [item for _, item in run]
+        if not parts or len(parts[-1]) + len(members) > size:
+            parts.append([])
+        parts[-1].extend(members)
+    return [part[start : start + MAX_ITEMS] for part in parts for start in range(0, len(part), MAX_ITEMS)]
+
+
+def _group_of(numbered: tuple[int, ScoreItem]) -> str | int:
+    """An item without a group is alone."""
+    place, item = numbered
+    return place if item.group_id is None else item.group_id
+
+
+def _with_their_groups(items: Sequence[ScoreItem], places: Sequence[int]) -> list[int]:
+    """These places, and those of all other members of their groups."""
+    groups = {_group_of((place, items[place])) for place in places}
+    return [place for place, item in enumerate(items) if _group_of((place, item)) in groups]
 
 
 def _fill(answers: list[Answer], places: Sequence[int], answer: Unanswered) -> None:

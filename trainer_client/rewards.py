@@ -93,6 +93,8 @@ class Scoring:
                 prompt=group.prompt.example.prompt,
                 completion=rollout.text,
                 ground_truth=group.prompt.example.ground_truth,
+                completion_tokens=len(rollout.token_ids),
+                finish_reason="length" if rollout.truncated else "stop",
             )
             for place, group in enumerate(groups)
             for member, rollout in enumerate(group.rollouts)

@@ -30,11 +30,20 @@ def config(url: str, **changes: object) -> RewardConfig:
 def score(
     setting: RewardConfig, count: int = 4, notice: Callable[[str], None] = lambda _: None, api_key: str | None = None
 ) -> list[Answer]:
-    async def ask() -> list[Answer]:
-        async with RewardClient(setting, api_key=api_key, notice=notice) as client:
-            return await client.score(items(count), Patience(setting.max_wait_seconds))
+    return ask(setting, items(count), notice, api_key)
 
-    return asyncio.run(ask())
+
+def ask(
+    setting: RewardConfig,
+    asked: list[ScoreItem],
+    notice: Callable[[str], None] = lambda _: None,
+    api_key: str | None = None,
+) -> list[Answer]:
+    async def scored() -> list[Answer]:
+        async with RewardClient(setting, api_key=api_key, notice=notice) as client:
+            return await client.score(asked, Patience(setting.max_wait_seconds))
+
+    return asyncio.run(scored())
 
 
 def rewards(answers: list[Answer]) -> list[float | None]:
@@ -49,6 +58,22 @@ def test_answers_come_in_order_over_several_requests(stand_in: StandIn) -> None:
     assert sorted(len(request["ids"]) for request in requests) == [2, 3, 3]
     assert {request["profile"] for request in requests} == {"r1-zero-math"}
     assert {request["options"]["deadline_ms"] for request in requests} == {500}
+
+
+def test_a_group_is_never_cut_in_two(stand_in: StandIn) -> None:
+    grouped = [ScoreItem(id=f"i{n}", group_id=f"g{n // 4}", completion="no", ground_truth="2") for n in range(20)]
+    answers = ask(config(stand_in.url, batch_items=10, concurrency=1), grouped)
+    assert [answer.id for answer in answers if isinstance(answer, ScoreResult)] == [item.id for item in grouped]
+    assert [len(request["ids"]) for request in stand_in.requests()] == [8, 8, 4]
+    ask(config(stand_in.url, batch_items=3, concurrency=1), grouped)
+    assert [len(request["ids"]) for request in stand_in.requests()[3:]] == [4] * 5
+
+
+def test_an_item_is_tried_again_in_the_company_of_its_group_only(stand_in: StandIn) -> None:
+    grouped = [ScoreItem(id=f"i{n}", group_id=f"g{n // 2}", completion=RIGHT, ground_truth="2") for n in range(4)]
+    stand_in.faults("item-error")
+    assert rewards(ask(config(stand_in.url), grouped)) == [1.2] * 4
+    assert [request["ids"] for request in stand_in.requests()] == [["i0", "i1", "i2", "i3"], ["i0", "i1"]]
 
 
 def test_key_is_sent_as_bearer_token(stand_in: StandIn) -> None:
