@@ -13,7 +13,7 @@ def combined(components: Mapping[str, Component], combine: Combine) -> float | N
     valued = {name: one.weight * one.value for name, one in components.items() if one.value is not None}
     if not valued or (combine.gate is not None and combine.gate not in valued):
         return None
-    reward = _raw(valued, components, combine)
+    reward = combine.offset + _raw(valued, components, combine)
     return reward if combine.clip is None else min(max(reward, combine.clip[0]), combine.clip[1])
 
 

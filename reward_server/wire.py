@@ -97,6 +97,7 @@ class Combine(Wire):
     )
     gate: str | None = Field(default=None, max_length=64, description="the component that `gated` looks at")
     threshold: float = Field(default=1.0, allow_inf_nan=False)
+    offset: float = Field(default=0.0, allow_inf_nan=False, description="added to every reward, before `clip`")
     clip: tuple[float, float] | None = Field(default=None, description="least and largest reward")
 
     @model_validator(mode="after")

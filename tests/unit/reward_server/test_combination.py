@@ -22,7 +22,9 @@ def components(**values: tuple[float | None, float]) -> dict[str, Component]:
         (Combine(mode="gated", gate="math"), 1.03),
         (Combine(mode="gated", gate="language", threshold=0.9), 0.08),
         (Combine(mode="gated", gate="language", threshold=0.8), 1.03),
+        (Combine(offset=-1.0), 0.03),
         (Combine(clip=(-1.0, 1.0)), 1.0),
+        (Combine(offset=0.5, clip=(-1.0, 1.0)), 1.0),
         (Combine(mode="product", clip=(0.0, 1.0)), 0.0),
     ],
 )
