@@ -18,8 +18,8 @@ HEAD = """# The checks
 Made by `make checks-page` from what the checks say of themselves; a test keeps it current. The same stands under
 `GET /v1/checks` and `GET /v1/profiles`. How to add one: [writing-a-check.md](writing-a-check.md).
 
-A check gives a value, or none where it does not apply: then the component is `skipped`, `reason` says why, and the reward
-is made without it. Each value stands under `components` with its weight and a `detail` that always has the same keys.
+A check gives a value, or none where it does not apply: then the component is `skipped`, `reason` says why, and the
+reward is made without it. A value stands under `components` with a `detail` that always has the same keys.
 """
 WIDTH = 118
 HIDDEN = frozenset({"isolation"})  # in `detail`, and different from host to host
