@@ -12,7 +12,7 @@ INSTALLED := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve demo test check format acceptance acceptance-code soak-code test-compose bench-score bench-sandbox bench-demo bench-math fuzz-math up down clean
+.PHONY: help install serve demo test check format acceptance acceptance-code soak-code test-compose bench-score bench-sandbox bench-demo bench-math bench-checks checks-page fuzz-math up down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,12 @@ check: $(INSTALLED) ## formatting, lint, types, import rules
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+checks-page: $(INSTALLED) ## write docs/checks.md anew from what the checks say of themselves
+	$(BIN)/reward-server checks --page > docs/checks.md.new && mv docs/checks.md.new docs/checks.md
+
+bench-checks: $(INSTALLED) ## items per second of the checks of r1-math but math, and each check alone (needs ../shared)
+	$(BIN)/python tests/benchmarks/bench_checks.py
 
 format: $(INSTALLED) ## rewrite the code in the house style
 	$(BIN)/ruff format .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,6 +44,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     serve.set_defaults(command=_serve)
     _add_score(commands)
+    listed = commands.add_parser("checks", help="list the checks, or tell all of one")
+    listed.add_argument("name", nargs="?", metavar="CHECK")
+    listed.add_argument(
+        "--page", action="store_true", help="all of them as Markdown, with true answers (docs/checks.md)"
+    )
+    listed.set_defaults(command=_checks)
     convert = commands.add_parser("convert-lcb", help="make plain JSON of LiveCodeBench's pickled private test cases")
     convert.add_argument("source", type=Path, metavar="FILE", help=".jsonl, .jsonl.gz or .json, as downloaded")
     convert.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSONL; .gz compresses it")
@@ -98,6 +105,21 @@ def _score(arguments: argparse.Namespace) -> int:
     tally = score_file(job, load_settings(), console)
     Console().print(tally.table())
     console.print(f"results: {arguments.out}")
+    return 0
+
+
+def _checks(arguments: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from reward_server.offline.checks_page import checks_page, checks_table, described
+    from reward_server.settings import load_settings
+
+    if arguments.page:
+        print(asyncio.run(checks_page(load_settings(sandbox_try_languages=False))), end="")
+    elif arguments.name:
+        print(described(arguments.name))
+    else:
+        Console().print(checks_table())
     return 0
 
 

@@ -6,7 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reward_server.catalogue import CatalogueEntry, ProfileEntry, catalogue, profile_entries
+from rich.table import Table
+
+from reward_server.catalogue import CatalogueEntry, ProfileEntry, catalogue, catalogue_entry, profile_entries
 from reward_server.executors.lifecycle import opened
 from reward_server.profiles import Profiles, bind
 from reward_server.scoring import Scorer
@@ -33,6 +35,21 @@ async def checks_page(settings: Settings) -> str:
     return "\n".join([HEAD, _contents(), *sections, _profiles(profile_entries(Profiles.load()))])
 
 
+def checks_table() -> Table:
+    """The checks for a terminal."""
+    table = Table(box=None, header_style="bold")
+    for column in ("check", "value", "range"):
+        table.add_column(column, overflow="fold", no_wrap=column != "value")
+    for entry in catalogue():
+        table.add_row(entry.name, entry.description, _range(entry))
+    return table
+
+
+def described(name: str) -> str:
+    """All that a check says of itself, as Markdown. Raises NoSuchCheck."""
+    return "\n\n".join(part for part in _said(catalogue_entry(name)) if part)
+
+
 def _contents() -> str:
     rows = [
         f"| [`{entry.name}`](#{entry.name}) | {_cell(entry.description)} | {_range(entry)} |" for entry in catalogue()
@@ -41,15 +58,17 @@ def _contents() -> str:
 
 
 async def _section(entry: CatalogueEntry, scorer: Scorer) -> str:
-    parts = [
+    return "\n\n".join(part for part in [*_said(entry), await _example(entry, scorer)] if part) + "\n"
+
+
+def _said(entry: CatalogueEntry) -> list[str]:
+    return [
         f"## {entry.name}",
         f"{entry.description}.",
         _facts(entry),
         _parameters(entry.params),
         _table(("key of `detail`", "what stands there"), [(f"`{key}`", text) for key, text in entry.detail.items()]),
-        await _example(entry, scorer),
     ]
-    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _facts(entry: CatalogueEntry) -> str:
@@ -99,7 +118,8 @@ def _default(field: Mapping[str, Any], required: bool) -> str:
 
 def _meaning(field: Mapping[str, Any]) -> str:
     signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-    bounds = ", ".join(f"{sign} {field[key]:g}" for key, sign in signs.items() if key in field)
+    limits = {key: value for choice in [*field.get("anyOf", ()), field] for key, value in choice.items()}
+    bounds = ", ".join(f"{sign} {limits[key]:g}" for key, sign in signs.items() if key in limits)
     return "; ".join(part for part in (str(field.get("description", "")), bounds) if part)
 
 
@@ -111,7 +131,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+    return text.replace("|", "\\|").replace("<", "\\<").replace("\n", " ")
 
 
 async def _example(entry: CatalogueEntry, scorer: Scorer) -> str:
