@@ -49,6 +49,7 @@ def create_app(settings: Settings, drain: Drain | None = None) -> FastAPI:
                 code=CodeService(executors.sandbox),
                 pool=executors.pool,
                 programs=executors.sandbox,
+                judge=executors.judge,
                 admission=Admission(settings.max_pending_items, settings.max_pending_programs),
                 answers=AnswerStore(settings.idempotency_bytes),
                 drain=drain or Drain(),

@@ -9,6 +9,7 @@ RewardServerError
 ├── Unavailable             try again
 │   ├── Overloaded · SandboxUnavailable
 │   ├── SandboxRefused      not here, however often it is sent: below the isolation floor
+│   ├── JudgeUnavailable · JudgeRefused · JudgeUnreadable     (the external judge; errors of one item)
 │   └── TaskTimedOut · WorkerLost · TaskOutOfMemory     (executors; scoring turns them into item results)
 ├── GroundTruthInvalid      the reference of one item cannot be judged: the item is skipped
 └── ConfigError             the server cannot start like this
@@ -123,6 +124,18 @@ class SandboxUnavailable(Unavailable):
 
 class SandboxRefused(Unavailable):
     code, title, retryable = "sandbox_refused", "Programs are not run here", False
+
+
+class JudgeUnavailable(Unavailable):
+    code, title = "judge_unavailable", "The external judge cannot be reached now"
+
+
+class JudgeRefused(Unavailable):
+    code, title, retryable = "judge_refused", "The external judge refused the question", False
+
+
+class JudgeUnreadable(Unavailable):
+    code, title, retryable = "judge_unreadable", "The external judge did not answer in the form it was asked for", False
 
 
 class WorkerLost(Unavailable):

@@ -17,6 +17,7 @@ from itertools import zip_longest
 
 from reward_server.checks.base import (
     AnswerCheck,
+    AskingCheck,
     Check,
     CheckInput,
     Group,
@@ -29,6 +30,7 @@ from reward_server.combination import combined
 from reward_server.errors import (
     CheckUnavailable,
     GroundTruthInvalid,
+    JudgeUnreadable,
     RewardServerError,
     TaskOutOfMemory,
     TaskTimedOut,
@@ -55,7 +57,7 @@ log = logging.getLogger(__name__)
 WORKER_LOSSES_FORGIVEN = 3
 ITEMS_PER_TURN = 16  # started before other requests have their turn: in place, an item takes up to some milliseconds
 
-
+NO_JUDGE = "it has no external judge: set REWARD_SERVER_JUDGE_URL and REWARD_SERVER_JUDGE_MODEL"
 TRUNCATED = "length"  # the finish_reason of a completion that was cut off
 
 
@@ -83,7 +85,7 @@ class Scorer:
         Cancelling cancels what has not been judged yet. Raises CheckUnavailable before any work.
         """
         ends_at = time.monotonic() + deadline_seconds
-        await _prepare(profile)
+        await _prepare(profile, self._executors)
         groups = _groups(items) if profile.needs_group else {}
         session = self._executors.sandbox.session()
         tasks: list[asyncio.Task[ScoreResult]] = []
@@ -156,7 +158,23 @@ class Scorer:
                 return check.judge(item, bound.params)
             case ProgramCheck() as check:
                 return await _run_programs(check, bound, item, session)
+            case AskingCheck() as check:
+                return await self._asked(check, bound, item, session)
         raise TypeError(f"{type(bound.check).__name__} is no kind of check that can be judged")
+
+    async def _asked(self, check: AskingCheck, bound: BoundCheck, item: CheckInput, owner: object) -> Verdict:
+        """What the external judge says. A reply that cannot be read is its fault: it is asked once more."""
+        question = check.ask(item, bound.params)
+        if isinstance(question, Verdict):
+            return question
+        judge = self._executors.judge
+        if judge is None:
+            raise CheckUnavailable(NO_JUDGE)
+        try:
+            return check.read(await judge.ask(question, owner), item, bound.params)
+        except JudgeUnreadable as error:
+            log.info("check %s: asked once more: %s", check.name, error.detail)
+        return check.read(await judge.ask(question, owner), item, bound.params)
 
     async def _in_worker(self, check: HeavyCheck, bound: BoundCheck, item: CheckInput) -> Verdict:
         seconds = self._settings.check_timeout_seconds
@@ -193,10 +211,11 @@ async def _forgiving(once: Callable[[], Awaitable[Verdict]]) -> Verdict:
     return await once()
 
 
-async def _prepare(profile: Profile) -> None:
+async def _prepare(profile: Profile, executors: Executors) -> None:
     """What checks load, they load before the first item, and outside the event loop."""
     for bound in profile.checks:
-        if why := bound.check.unavailable(bound.params):
+        missing = NO_JUDGE if isinstance(bound.check, AskingCheck) and executors.judge is None else None
+        if why := missing or bound.check.unavailable(bound.params):
             raise CheckUnavailable(f"check {bound.check.name!r} cannot be used on this server: {why}")
         if type(bound.check).prepare is not Check.prepare:
             await asyncio.to_thread(bound.check.prepare, bound.params)

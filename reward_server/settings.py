@@ -7,8 +7,9 @@ import os
 import tempfile
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from reward_server.errors import ConfigError
@@ -49,7 +50,7 @@ class Settings(BaseSettings):
         default=1,
         ge=1,
         le=256,
-        description="processes that answer requests; check workers and sandbox slots are shared out",
+        description="processes that answer requests; check workers, sandbox slots and questions are shared out",
     )
     api_key: SecretStr | None = Field(default=None, min_length=1, description="bearer key asked for on /v1 routes")
     insecure: bool = Field(default=False, description="allow a public address without a key")
@@ -107,6 +108,23 @@ class Settings(BaseSettings):
     worker_wait_seconds: float = Field(
         default=5.0, ge=0, le=600, description="a run waits so long for a code worker to come back"
     )
+    judge_url: str | None = Field(
+        default=None, description="http(s)://HOST:PORT of an OpenAI-compatible endpoint, for `external_judge`"
+    )
+    judge_model: str | None = Field(
+        default=None, min_length=1, validate_default=True, description="the model that the endpoint is asked for"
+    )
+    judge_api_key: SecretStr | None = Field(default=None, min_length=1, description="bearer key of the endpoint")
+    judge_timeout_seconds: float = Field(default=60.0, gt=0, le=3600, description="of one attempt, to the last byte")
+    judge_deadline_seconds: float = Field(
+        default=180.0, gt=0, le=3600, description="of a question with all attempts and the pauses between them"
+    )
+    judge_attempts: int = Field(
+        default=3, ge=1, le=10, description="of a question that meets a lost connection, a time-out, 429 or 5xx"
+    )
+    judge_concurrency: int = Field(
+        default=32, ge=1, le=4096, description="questions at a time; shared out among `workers`"
+    )
     drain_notice_seconds: float = Field(
         default=0.0, ge=0, le=600, description="on SIGTERM /readyz says 503 for so long before the port is closed"
     )
@@ -120,12 +138,47 @@ class Settings(BaseSettings):
             raise ValueError(f"expected names among {', '.join(LANGUAGES)}, got {', '.join(strangers)}")
         return names
 
+    @field_validator("judge_url")
+    @classmethod
+    def _base_of_an_endpoint(cls, url: str | None) -> str | None:
+        """Without the /v1 that such addresses often end in. Errors do not quote it: it may hold a password."""
+        if url is None:
+            return None
+        if "@" in url:
+            raise ValueError(f"expected an address without a user or a password: the key goes to {PREFIX}JUDGE_API_KEY")
+        try:
+            parts = urlsplit(url)
+            good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        except ValueError:
+            good = None
+        if not good or parts.query or parts.fragment or not url.isprintable() or " " in url:
+            raise ValueError("expected http://HOST:PORT or https://HOST, and perhaps a path")
+        return url.rstrip("/").removesuffix("/v1")
+
+    @field_validator("judge_api_key")
+    @classmethod
+    def _fit_for_a_header(cls, key: SecretStr | None) -> SecretStr | None:
+        """Keys read from files often end in a line break."""
+        text = key.get_secret_value() if key is not None else "none"
+        if not (text.isascii() and text.isprintable()) or " " in text:
+            raise ValueError("expected a key of ASCII characters, without spaces or line breaks")
+        return key
+
+    @field_validator("judge_model")
+    @classmethod
+    def _model_with_an_endpoint(cls, model: str | None, info: ValidationInfo) -> str | None:
+        url = info.data.get("judge_url", ...)  # absent where it is wrong itself
+        if url is not ... and (model is None) != (url is None):
+            raise ValueError(f"expected {PREFIX}JUDGE_URL and {PREFIX}JUDGE_MODEL together, got one of them")
+        return model
+
     def share_of_a_worker(self) -> Settings:
         """The settings of one of the `workers` processes."""
         return self.model_copy(
             update={
                 "check_workers": max(1, self.check_workers // self.workers),
                 "sandbox_slots": max(1, self.sandbox_slots // self.workers),
+                "judge_concurrency": max(1, self.judge_concurrency // self.workers),
             }
         )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from reward_server.admission import Admission, AnswerStore
 from reward_server.coding import CodeService
 from reward_server.drain import Drain
-from reward_server.executors.base import ProgramRunner, TaskPool
+from reward_server.executors.base import ExternalJudge, ProgramRunner, TaskPool
 from reward_server.profiles import Profiles
 from reward_server.scoring import Scorer
 from reward_server.settings import Settings
@@ -21,6 +21,7 @@ class State:
     code: CodeService
     pool: TaskPool
     programs: ProgramRunner
+    judge: ExternalJudge | None
     admission: Admission
     answers: AnswerStore
     drain: Drain

@@ -2,7 +2,8 @@
 
 An `AnswerCheck` judges in one call, in place. A `HeavyCheck` may need long and then judges in a worker process that is
 killed at its deadline. A `ProgramCheck` is two pure functions with the sandbox between them: `plan` says what to run,
-`judge` compares outside what came out, and may ask for another round.
+`judge` compares outside what came out, and may ask for another round. An `AskingCheck` is two pure functions with the
+server's external judge between them: `ask` says what to send, `read` reads the reply.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from reward_server.programs import Judge, Plan
+from reward_server.questions import Question, Reply
 from reward_server.wire import GoldKind
 
 
@@ -142,4 +144,16 @@ class ProgramCheck(Check, Judge[Verdict]):
 
     def plan(self, item: CheckInput, params: Any) -> Plan | Verdict:
         """A verdict at once where there is nothing to run. Raises GroundTruthInvalid."""
+        raise NotImplementedError
+
+
+class AskingCheck(Check):
+    """Judges by asking the server's external judge. Refused as `check_unavailable` where the server has none."""
+
+    def ask(self, item: CheckInput, params: Any) -> Question | Verdict:
+        """A verdict at once where there is nothing to ask. Raises GroundTruthInvalid."""
+        raise NotImplementedError
+
+    def read(self, reply: Reply, item: CheckInput, params: Any) -> Verdict:
+        """Raises JudgeUnreadable for any other reply than was asked for: it is asked once more, then an error."""
         raise NotImplementedError

@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
-from reward_server.checks.base import AnswerCheck, Check, ProgramCheck
+from reward_server.checks.base import AnswerCheck, AskingCheck, Check, ProgramCheck
 from reward_server.checks.code_compiles import CodeCompiles
 from reward_server.checks.code_tests import CodeCheck
 from reward_server.checks.exact_match import ExactMatch
+from reward_server.checks.external_judge import ExternalJudge
 from reward_server.checks.math_answer import MathAnswer
 from reward_server.checks.tag_format import TagFormat
 from reward_server.errors import ConfigError
@@ -21,6 +22,7 @@ OURS: tuple[Check, ...] = (
     TagFormat(),
     CodeCheck(),
     CodeCompiles(),
+    ExternalJudge(),
 )
 
 
@@ -41,8 +43,10 @@ def _loaded(point: EntryPoint) -> Check:
         check = point.load()()
     except Exception as error:
         raise ConfigError(f"{_origin(point)} cannot be loaded: {type(error).__name__}: {error}") from error
-    if not isinstance(check, AnswerCheck | ProgramCheck):
-        raise ConfigError(f"{_origin(point)}: expected a subclass of AnswerCheck or ProgramCheck, got {point.value}")
+    if not isinstance(check, AnswerCheck | ProgramCheck | AskingCheck):
+        raise ConfigError(
+            f"{_origin(point)}: expected a subclass of AnswerCheck, ProgramCheck or AskingCheck, got {point.value}"
+        )
     return check
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from reward_server.programs import Run, RunResult
+from reward_server.questions import Question, Reply
 
 T = TypeVar("T")
 
@@ -62,9 +63,23 @@ class ProgramRunner(Protocol):
         ...
 
 
+class ExternalJudge(Protocol):
+    async def ask(self, question: Question, owner: object) -> Reply:
+        """Owners, the requests, have their turns one after the other. Cancelling ends what waits or runs.
+
+        Raises JudgeUnavailable, JudgeRefused, JudgeUnreadable.
+        """
+        ...
+
+    def report(self) -> dict[str, Any]:
+        """For /readyz: which model, the queue, and the last fault."""
+        ...
+
+
 @dataclass(frozen=True)
 class Executors:
     """The means of one server process; opened and closed by its lifespan."""
 
     pool: TaskPool
     sandbox: ProgramRunner
+    judge: ExternalJudge | None = None  # None: the settings name none

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from reward_server.executors.base import Executors
 from reward_server.executors.fair import FairPrograms
+from reward_server.executors.judge_endpoint import JudgeEndpoint
 from reward_server.executors.process_pool import KillablePool
 from reward_server.executors.remote import RemotePrograms
 from reward_server.executors.sandboxed import SandboxedPrograms
@@ -23,8 +24,8 @@ async def opened(settings: Settings) -> AsyncIterator[Executors]:
     )
     try:
         await pool.ready()
-        async with _programs(settings) as programs:
-            yield Executors(pool=pool, sandbox=programs)
+        async with _programs(settings) as programs, _judge(settings) as judge:
+            yield Executors(pool=pool, sandbox=programs, judge=judge)
     finally:
         pool.close()
 
@@ -41,3 +42,15 @@ async def _programs(settings: Settings) -> AsyncIterator[FairPrograms]:
         yield FairPrograms(machine, turns)
     finally:
         await machine.close()
+
+
+@asynccontextmanager
+async def _judge(settings: Settings) -> AsyncIterator[JudgeEndpoint | None]:
+    if settings.judge_url is None:
+        yield None
+        return
+    judge = JudgeEndpoint(settings)
+    try:
+        yield judge
+    finally:
+        await judge.close()

@@ -9,6 +9,7 @@ from typing import Any
 from rich.table import Table
 
 from reward_server.catalogue import CatalogueEntry, ProfileEntry, catalogue, catalogue_entry, profile_entries
+from reward_server.errors import CheckUnavailable
 from reward_server.executors.lifecycle import opened
 from reward_server.profiles import Profiles, bind
 from reward_server.scoring import Scorer
@@ -137,9 +138,12 @@ def _cell(text: str) -> str:
 async def _example(entry: CatalogueEntry, scorer: Scorer) -> str:
     request = ScoreRequest.model_validate(dict(entry.example))
     items = [item for item in request.items if isinstance(item, ScoreItem)]
-    results = await scorer.score(bind(request.checks or [], request.combine), items, DEFAULT_DEADLINE_MS / 1000)
     components = [spec.name or spec.check for spec in request.checks or [] if spec.check == entry.name]
-    answers = [_shown(result, components[0]) for result in results]
+    try:
+        results = await scorer.score(bind(request.checks or [], request.combine), items, DEFAULT_DEADLINE_MS / 1000)
+        answers = [_shown(result, components[0]) for result in results]
+    except CheckUnavailable as error:  # as for one that asks a judge, where none is configured
+        answers = [{"status": error.status, "code": error.code, "detail": error.detail}]
     return "\n".join(
         [
             "```json",

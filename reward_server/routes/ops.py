@@ -23,7 +23,8 @@ async def healthz() -> dict[str, str]:
 @routes.get(READY_PATH, responses={503: {"description": "Not ready; `reason` says why"}})
 async def readyz(request: Request) -> JSONResponse:
     """Whether requests are served, else 503 and the reason. How programs are isolated stands under `sandbox`.
-    `languages` is null while they are being tried.
+    `languages` is null while they are being tried, `judge` where no external judge is configured. One that cannot be
+    reached leaves the server ready: all other checks go on.
     """
     state = state_of(request)
     reason, known = state.unready(), state.programs.known_languages()
@@ -35,6 +36,7 @@ async def readyz(request: Request) -> JSONResponse:
         "pending_programs": state.admission.pending_programs,
         "languages": None if known is None else [language["name"] for language in known],
         "sandbox": state.programs.report(),
+        "judge": None if state.judge is None else state.judge.report(),
     }
     return JSONResponse(said, 200 if reason is None else 503)
 
