@@ -157,3 +157,25 @@ class AskingCheck(Check):
     def read(self, reply: Reply, item: CheckInput, params: Any) -> Verdict:
         """Raises JudgeUnreadable for any other reply than was asked for: it is asked once more, then an error."""
         raise NotImplementedError
+
+
+class ChoosingParams(Params):
+    among: tuple[str, ...] = Field(default=(), description="the checks it chooses from; none: all that it knows")
+    params: dict[str, dict[str, JsonValue]] = Field(
+        default_factory=dict, description="parameters of those checks, by their names"
+    )
+
+
+class ChoosingCheck(Check):
+    """Judges each item by another check, which the item itself calls for. That one's detail stands in its own."""
+
+    params: ClassVar[type[ChoosingParams]] = ChoosingParams
+    detail: ClassVar[Mapping[str, str]] = {
+        "check": "the check that judged the item",
+        "detail": "the detail of that check",
+    }
+    choices: ClassVar[tuple[str, ...]] = ()
+
+    def choose(self, item: CheckInput, params: Any) -> str:
+        """One of the checks it chooses from. Raises GroundTruthInvalid where none of them is fit."""
+        raise NotImplementedError

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import orjson
 from pydantic import ValidationError
 
-from reward_server.checks.base import Check, Params, ShapedParams
+from reward_server.checks.base import Check, ChoosingCheck, ChoosingParams, Params, ProgramCheck, ShapedParams
 from reward_server.checks.registry import checks as all_checks
 from reward_server.errors import InvalidParams, InvalidRequest, UnknownCheck
 from reward_server.wire import CheckSpec, Combine
@@ -23,6 +24,7 @@ class BoundCheck:
     check: Check
     weight: float
     params: Params
+    choices: Mapping[str, BoundCheck] = field(default_factory=dict)  # of a ChoosingCheck, by name
 
     @property
     def correct_by(self) -> str | None:
@@ -40,6 +42,11 @@ class Profile:
     @property
     def needs_group(self) -> bool:
         return any(bound.check.needs_group for bound in self.checks)
+
+    @property
+    def may_run_programs(self) -> bool:
+        used = [one.check for bound in self.checks for one in (bound, *bound.choices.values())]
+        return any(isinstance(check, ProgramCheck) for check in used)
 
 
 def bind(specs: Sequence[CheckSpec], combine: Combine | None = None, name: str | None = None) -> Profile:
@@ -66,7 +73,21 @@ def _bind_one(spec: CheckSpec) -> BoundCheck:
     except ValidationError as error:
         errors = [dict(e) for e in error.errors(include_url=False, include_input=False, include_context=False)]
         raise InvalidParams(f"parameters of check {spec.check!r}: {_first(error)}", errors=errors) from error
-    return BoundCheck(spec.name or spec.check, check, spec.weight, params)
+    choices = {}
+    if isinstance(check, ChoosingCheck) and isinstance(params, ChoosingParams):
+        choices = _choices(check, params)
+    return BoundCheck(spec.name or spec.check, check, spec.weight, params, choices)
+
+
+def _choices(check: ChoosingCheck, params: ChoosingParams) -> dict[str, BoundCheck]:
+    strangers = sorted({*params.among, *params.params} - set(check.choices))
+    if strangers:
+        raise InvalidParams(
+            f"parameters of check {check.name!r}: expected checks among {', '.join(check.choices)}, "
+            f"got {', '.join(strangers)[:200]}"
+        )
+    names = params.among or check.choices
+    return {name: _bind_one(CheckSpec(check=name, params=params.params.get(name, {}))) for name in names}
 
 
 def _first(error: ValidationError) -> str:
@@ -88,9 +109,11 @@ def _require_plain_component(bound: BoundCheck, checks: Sequence[BoundCheck]) ->
 
 def _hash(checks: Sequence[BoundCheck], combine: Combine) -> str:
     """Changes whenever the same completion could get another reward."""
-    rules = [
-        [bound.component, bound.check.name, bound.check.version, bound.weight, bound.params.model_dump(mode="json")]
-        for bound in checks
-    ]
+    rules = [[bound.component, bound.weight, *_rule(bound)] for bound in checks]
     content = orjson.dumps([rules, combine.model_dump(mode="json")], option=orjson.OPT_SORT_KEYS)
     return "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+def _rule(bound: BoundCheck) -> list[Any]:
+    chosen = [_rule(choice) for _, choice in sorted(bound.choices.items())]
+    return [bound.check.name, bound.check.version, bound.params.model_dump(mode="json"), chosen]

@@ -7,11 +7,10 @@ import time
 from fastapi import APIRouter, Request, Response
 
 from reward_server import openapi, telemetry
+from reward_server.assembly import summarise
 from reward_server.body import parse_score_request
-from reward_server.checks.base import ProgramCheck
 from reward_server.profiles import Profile
 from reward_server.routes.shared import Answer, answered_once, profile_of, state_of, unless_client_leaves
-from reward_server.scoring import summarise
 from reward_server.version import VERSION
 from reward_server.wire import SCORE_PATH, ScoreRequest, ScoreResponse
 
@@ -26,7 +25,7 @@ async def score(request: Request) -> Response:
         asked = parse_score_request(body)
         profile = profile_of(state_of(request), asked.profile, asked.checks, asked.combine)
         items = len(asked.items)
-        programs = items if any(isinstance(bound.check, ProgramCheck) for bound in profile.checks) else 0
+        programs = items if profile.may_run_programs else 0
         with state_of(request).admission.admit(items, programs):
             response = await unless_client_leaves(request, _score(request, asked, profile))
         return response.model_dump_json().encode(), response.summary.error == 0

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from reward_server.assembly import summarise
 from reward_server.checks.base import AnswerCheck, CheckInput, HeavyCheck, Params, Verdict
 from reward_server.errors import GroundTruthInvalid, SandboxUnavailable, TaskOutOfMemory, TaskTimedOut, WorkerLost
 from reward_server.executors.base import Executors
@@ -16,7 +17,7 @@ from reward_server.executors.fair import FairPrograms
 from reward_server.executors.turns import Turns
 from reward_server.profiles import BoundCheck, Profile
 from reward_server.programs import Run, RunResult
-from reward_server.scoring import Scorer, summarise
+from reward_server.scoring import Scorer
 from reward_server.settings import Settings
 from reward_server.wire import Combine, ScoreItem, ScoreResult
 
