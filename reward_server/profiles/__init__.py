@@ -77,5 +77,7 @@ def _read(path: Path) -> ProfileFile:
 def _bound(name: str, file: ProfileFile, path: Path) -> Profile:
     try:
         return bind(file.checks, file.combine, name)
+    except ConfigError:  # of the checks, and not of this profile
+        raise
     except RewardServerError as error:
         raise ConfigError(f"profile {path}: {error.detail}") from error
