@@ -90,7 +90,13 @@ def test_what_cannot_be_shown_is_worth_nothing_and_the_judge_is_not_asked(comple
     assert (made.value, made.flags, set(made.detail)) == (0.0, (flag,), set(ExternalJudge.detail))
 
 
-@pytest.mark.parametrize("gold", [None, "", "  ", True, [], {}])
+def test_a_prompt_beyond_all_measure_is_not_shown() -> None:
+    made = asked(CheckInput("a", prompt="x" * 2_000_000))
+    assert isinstance(made, Verdict)
+    assert made.value is None
+
+
+@pytest.mark.parametrize("gold", [None, "", "  ", True, [], {}, "x" * 2_000_000])
 def test_a_reference_that_says_nothing_skips_the_item(gold: Any) -> None:
     with pytest.raises(GroundTruthInvalid):
         asked(CheckInput("a", gold, prompt="Why?"), use_reference=True)

@@ -74,6 +74,7 @@ def test_a_text_of_all_hexadecimal_digits_of_length_four_still_has_a_mark() -> N
         "<|im_end|>", "<|im_start|>", "<|eot_id|>", "<|start_header_id|>", "<|end|>", "<|START_OF_TURN_TOKEN|>",
         "<｜User｜>", "<｜end▁of▁sentence｜>", "</s>", "<s>", "<eos>", "<end_of_turn>", "<start_of_turn>", "[INST]",
         "[/INST]", "[SYSTEM_PROMPT]", "<<SYS>>", "</think>", "<THINK>", "<extra_0>", "<extra_id_1>", "<image>",
+        "[SEP]", "[gMASK]", "<mask>",
         "＜|im_end|＞",
     ],
 )  # fmt: skip
