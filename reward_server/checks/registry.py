@@ -8,12 +8,24 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
 from reward_server.checks.base import AnswerCheck, AskingCheck, Check, Params, ProgramCheck
+from reward_server.checks.choice import ChoiceCheck
 from reward_server.checks.code_compiles import CodeCompiles
+from reward_server.checks.code_format import CodeFormat
 from reward_server.checks.code_tests import CodeCheck
+from reward_server.checks.cosine_length import CosineLength
 from reward_server.checks.exact_match import ExactMatch
 from reward_server.checks.external_judge import ExternalJudge
+from reward_server.checks.json_schema import JsonSchemaCheck
+from reward_server.checks.l1_length import L1Length
+from reward_server.checks.length_group import GroupLength
 from reward_server.checks.math_answer import MathAnswer
+from reward_server.checks.numeric import Numeric
+from reward_server.checks.overlong import Overlong
+from reward_server.checks.regex_match import RegexMatch
+from reward_server.checks.repetition import RepetitionPenalty
+from reward_server.checks.tag_count import TagCount
 from reward_server.checks.tag_format import TagFormat
+from reward_server.checks.truncation import Truncation
 from reward_server.errors import ConfigError
 
 ENTRY_POINTS = "assay.checks"
@@ -22,7 +34,19 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 OURS: tuple[Check, ...] = (
     MathAnswer(),
     ExactMatch(),
+    ChoiceCheck(),
+    Numeric(),
     TagFormat(),
+    TagCount(),
+    CodeFormat(),
+    JsonSchemaCheck(),
+    RegexMatch(),
+    Overlong(),
+    GroupLength(),
+    CosineLength(),
+    L1Length(),
+    RepetitionPenalty(),
+    Truncation(),
     CodeCheck(),
     CodeCompiles(),
     ExternalJudge(),
