@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -197,6 +200,34 @@ def test_readiness_tells_of_the_judge_and_neither_key_nor_address(
     assert "the external judge failed" in told
     for hidden in (KEY, judge.url, "secret words"):
         assert hidden not in told
+
+
+def test_a_file_is_scored_by_the_judge_and_what_failed_for_now_is_asked_again(
+    judge: JudgeStandIn, tmp_path: Path
+) -> None:
+    (tmp_path / "judged.toml").write_text('description = "Judged"\n[[checks]]\ncheck = "external_judge"\n')
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(item(f"GRADE {n}")) + "\n" for n in range(3)))
+    judge.acts.append(Act(500))
+    environment = {
+        "REWARD_SERVER_PROFILES_DIR": str(tmp_path),
+        "REWARD_SERVER_JUDGE_URL": judge.url,
+        "REWARD_SERVER_JUDGE_MODEL": "grader",
+        "REWARD_SERVER_JUDGE_ATTEMPTS": "1",
+    }
+    words = ["score", "--profile", "judged", "--in", str(tmp_path / "in.jsonl"), "--out", str(tmp_path / "out.jsonl")]
+
+    def run(**more: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "reward_server", *words]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, env={**os.environ, **more})
+
+    without = run(REWARD_SERVER_PROFILES_DIR=str(tmp_path))
+    assert (without.returncode, "REWARD_SERVER_JUDGE_URL" in without.stderr) == (2, True)
+    (tmp_path / "out.jsonl").unlink(missing_ok=True)
+    done = run(**environment)
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [row["reward"] for row in rows] == pytest.approx([0.0, 0.1, 0.2])
+    assert len(judge.asked) == 4
 
 
 def test_a_server_without_a_judge_refuses_the_request(server_url: str) -> None:

@@ -83,6 +83,12 @@ def test_it_stands_in_profiles_and_beside_checks_of_ours(url: str) -> None:
     assert [result["reward"] for result in both["results"]] == [0.5, 0.0]
 
 
+def test_workers_have_it_too_where_a_long_completion_is_judged(url: str) -> None:
+    items = [{"completion": f"{GOOD} " * 10_000, "ground_truth": 2}, {"completion": "a " * 200_000, "ground_truth": 2}]
+    answer = httpx.post(f"{url}/v1/score", json={"profile": "cited", "items": items}, timeout=30).json()
+    assert [(result["reward"], result["flags"]) for result in answer["results"]] == [(1.0, []), (0.0, [])]
+
+
 def test_its_parameters_are_held_against_its_schema(url: str) -> None:
     body = {"checks": [{"check": "citations", "params": {"min_sources": 0}}], "items": [{"completion": GOOD}]}
     answer = httpx.post(f"{url}/v1/score", json=body, timeout=30)
