@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from reward_server.programs import Judge, Plan
 from reward_server.questions import Question, Reply
-from reward_server.wire import GoldKind
+from reward_server.wire import CheckSpec, GoldKind
 
 
 class Params(BaseModel):
@@ -160,10 +160,8 @@ class AskingCheck(Check):
 
 
 class ChoosingParams(Params):
-    among: tuple[str, ...] = Field(default=(), description="the checks it chooses from; none: all that it knows")
-    params: dict[str, dict[str, JsonValue]] = Field(
-        default_factory=dict, description="parameters of those checks, by their names"
-    )
+    among: tuple[str, ...] = Field(default=(), description="the choices that are open; none: all")
+    params: dict[str, dict[str, JsonValue]] = Field(default_factory=dict, description="parameters of choices, by name")
 
 
 class ChoosingCheck(Check):
@@ -174,8 +172,8 @@ class ChoosingCheck(Check):
         "check": "the check that judged the item",
         "detail": "the detail of that check",
     }
-    choices: ClassVar[tuple[str, ...]] = ()
+    choices: ClassVar[Mapping[str, CheckSpec]] = {}  # by name; several may be of one check with different parameters
 
     def choose(self, item: CheckInput, params: Any) -> str:
-        """One of the checks it chooses from. Raises GroundTruthInvalid where none of them is fit."""
+        """The name of one of the choices. Raises GroundTruthInvalid where none of them is fit."""
         raise NotImplementedError

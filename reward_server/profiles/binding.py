@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 
 from reward_server.checks.base import Check, ChoosingCheck, ChoosingParams, Params, ProgramCheck, ShapedParams
 from reward_server.checks.registry import checks as all_checks
@@ -16,7 +16,7 @@ from reward_server.errors import InvalidParams, InvalidRequest, UnknownCheck
 from reward_server.wire import CheckSpec, Combine
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BoundCheck:
     """A check with its weight and validated parameters: one component of every score."""
 
@@ -83,11 +83,15 @@ def _choices(check: ChoosingCheck, params: ChoosingParams) -> dict[str, BoundChe
     strangers = sorted({*params.among, *params.params} - set(check.choices))
     if strangers:
         raise InvalidParams(
-            f"parameters of check {check.name!r}: expected checks among {', '.join(check.choices)}, "
+            f"parameters of check {check.name!r}: expected choices among {', '.join(check.choices)}, "
             f"got {', '.join(strangers)[:200]}"
         )
     names = params.among or check.choices
-    return {name: _bind_one(CheckSpec(check=name, params=params.params.get(name, {}))) for name in names}
+    return {name: _bind_one(_with_params(check.choices[name], params.params.get(name, {}))) for name in names}
+
+
+def _with_params(spec: CheckSpec, params: Mapping[str, JsonValue]) -> CheckSpec:
+    return spec.model_copy(update={"params": {**spec.params, **params}})
 
 
 def _first(error: ValidationError) -> str:
