@@ -10,6 +10,7 @@ from pydantic.json_schema import models_json_schema
 
 from reward_server.wire import Problem, ScoreRequest
 from reward_server.wire_code import CodeJudgeRequest, CodeRunRequest
+from reward_server.wire_validation import ValidateRequest
 
 REF = "#/components/schemas/{model}"
 
@@ -71,6 +72,13 @@ JUDGE_REQUEST: dict[str, Any] = {
     ],
     "limits": {"cpu_s": 2, "wall_s": 5, "memory_mb": 256, "output_kb": 1024},
 }
+VALIDATE_REQUEST: dict[str, Any] = {
+    "items": [
+        {"id": "gsm8k-0", "ground_truth": {"question": "6 · 12?", "answer": "6 times 12 is 72.\n#### 72"}},
+        {"id": "mmlu-0", "ground_truth": {"choices": ["London", "Paris", "Rome", "Berlin"], "answer": 1}},
+        {"id": "proof-0", "ground_truth": {"problem": "Show that …", "answer": "proof"}},
+    ],
+}
 RUN_EXAMPLES = {"python": {"summary": "a program with its input", "value": RUN_REQUEST}}
 JUDGE_EXAMPLES = {"python": {"summary": "three kinds of tests", "value": JUDGE_REQUEST}}
 
@@ -82,6 +90,7 @@ def _body(model: str, examples: dict[str, Any]) -> dict[str, Any]:
 
 SCORE = _body("ScoreRequest", EXAMPLES)
 CODE_RUN = _body("CodeRunRequest", RUN_EXAMPLES)
+VALIDATE = _body("ValidateRequest", {"rows": {"summary": "rows of three data sets", "value": VALIDATE_REQUEST}})
 CODE_JUDGE = _body("CodeJudgeRequest", JUDGE_EXAMPLES)
 
 _PROBLEM_CONTENT = {"application/problem+json": {"schema": {"$ref": REF.format(model="Problem")}}}
@@ -105,7 +114,7 @@ CODE_PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 
 
-READ_BY_HAND = (ScoreRequest, CodeRunRequest, CodeJudgeRequest, Problem)
+READ_BY_HAND = (ScoreRequest, ValidateRequest, CodeRunRequest, CodeJudgeRequest, Problem)
 
 
 def describe(app: FastAPI) -> dict[str, Any]:

@@ -129,7 +129,7 @@ def _of_text(text: str, solutions: bool, depth: int) -> Answer | list[Answer]:
 def _of_object(row: dict[str, Any], solutions: bool, depth: int) -> Answer | list[Answer]:
     if str(row.get("question_type")).lower() == "proof":
         raise GroundTruthInvalid("the row asks for a proof, which no final answer can stand for")
-    if "target" in row and "numbers" in row:
+    if "target" in row and ("numbers" in row or "nums" in row):
         raise GroundTruthInvalid("the row is a puzzle with a target and numbers: use the check `countdown`")
     if several := _several(row):
         return several

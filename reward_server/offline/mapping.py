@@ -14,11 +14,21 @@ import orjson
 from reward_server.errors import ConfigError
 from reward_server.offline.rows import BrokenRow, Row
 from reward_server.wire import InvalidItem, ScoreItem
+from reward_server.wire_validation import ValidationItem
 
 ITEM_FIELDS = ("id", "group_id", "prompt", "completion", "ground_truth")
 MISSING = object()
 
+_IDS = "id|ID|unique_id|task_id|problem_id|question_id|uuid|key|idx|index|extra_info.index|response_id|name"
+
 PRESETS: dict[str, dict[str, str]] = {
+    "auto": {
+        "id": _IDS,
+        "group_id": _IDS,
+        "prompt": "prompt|problem|question|Problem|Question|instruction",
+        "completion": "completion|response|responses[0]|output",
+        "ground_truth": ".",
+    },
     "plain": {name: name for name in ITEM_FIELDS},
     "gsm8k": {"prompt": "question", "completion": "completion", "ground_truth": "answer"},
     "math": {
@@ -74,6 +84,20 @@ def to_item(row: Row | BrokenRow, mapping: Mapping[str, str]) -> ScoreItem | Inv
         group_id=None if group_id in (MISSING, None) else str(group_id)[:256],
         prompt=_text(found.get("prompt", MISSING)),
         completion=completion,
+        ground_truth=None if found["ground_truth"] is MISSING else found["ground_truth"],
+    )
+
+
+def to_validation_item(row: Row | BrokenRow, mapping: Mapping[str, str]) -> ValidationItem | InvalidItem:
+    """The row as it is validated: no completion is needed."""
+    if isinstance(row, BrokenRow):
+        return InvalidItem(id=None, reason=row.reason)
+    found: dict[str, Any] = {
+        field: _first(row, mapping[field]) if field in mapping else MISSING for field in ITEM_FIELDS
+    }
+    return ValidationItem(
+        id=None if found["id"] in (MISSING, None) else str(found["id"])[:256],
+        prompt=_text(found["prompt"]),
         ground_truth=None if found["ground_truth"] is MISSING else found["ground_truth"],
     )
 
