@@ -7,14 +7,16 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from reward_server.checks.base import AnswerCheck, CheckInput, GoldView, Params, Verdict
+from reward_server.checks.base import CheckInput, GoldView, HeavyCheck, Params, Verdict
 from reward_server.completion import after_thinking, answer_tag
 from reward_server.ground_truth.constraints import constraints_of
 from reward_server.instructions.instruction import Instruction
-from reward_server.instructions.judge import Outcome, outcomes
+from reward_server.instructions.judge import LOOSE_READINGS, Outcome, outcomes
 from reward_server.instructions.registry import instructions_of
 from reward_server.language.identify import load
 from reward_server.wire import GoldKind
+
+_IN_PLACE_CHARS = 100_000  # of all readings together; a hostile one takes up to a microsecond
 
 
 class IFEvalParams(Params):
@@ -39,7 +41,7 @@ class IFEvalParams(Params):
     )
 
 
-class IFEval(AnswerCheck):
+class IFEval(HeavyCheck):
     name: ClassVar[str] = "ifeval"
     version: ClassVar[str] = "1"
     description: ClassVar[str] = (
@@ -80,15 +82,15 @@ class IFEval(AnswerCheck):
                 "completion": "<think>Saying nothing keeps every rule.</think>",
                 "ground_truth": {"instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}]},
             },
-            {
-                "completion": "Any text.",
-                "ground_truth": {"instruction_id_list": ["count:word_count_range"], "kwargs": [{"min_words": 3}]},
-            },
         ],
     }
 
     def prepare(self, params: IFEvalParams) -> None:
         load()
+
+    def judge_in_place(self, item: CheckInput, params: IFEvalParams) -> Verdict | None:
+        readings = LOOSE_READINGS if params.mode == "loose" else 1
+        return self.judge(item, params) if len(item.completion) * readings <= _IN_PLACE_CHARS else None
 
     def judge(self, item: CheckInput, params: IFEvalParams) -> Verdict:
         instructions = _instructions(item)

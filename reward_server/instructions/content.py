@@ -13,7 +13,7 @@ from reward_server.instructions.markdown import count_placeholders
 from reward_server.instructions.text import Response, fold, says_something
 
 _BEFORE_MARKER = r"[\s>#*_\"'“‘(\[-]*"
-_SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’)*_]*\s+")
+_SENTENCE_END = re.compile(r"[.!?…。！？)][\"'”’)*_]*\s+")
 
 
 class NumberOfPlaceholders(Instruction):
@@ -31,8 +31,8 @@ class NumberOfPlaceholders(Instruction):
 class Postscript(Instruction):
     """Behind the rest stands a postscript: a line that begins with the marker, and words after it.
 
-    It may also follow on the last line, behind the end of a sentence. In the original the marker may stand anywhere,
-    alone, and a "P.P.S." is a "P.S." too.
+    It may also stand inside a line, behind the end of a sentence. In the original it may stand anywhere ("I add no
+    P.S.") and alone, and a "P.P.S." is a "P.S." too.
     """
 
     id: ClassVar[str] = "detectable_content:postscript"
@@ -42,13 +42,10 @@ class Postscript(Instruction):
         marker = _marker(fold(self.postscript_marker))
         said = False
         for number, line in enumerate(response.lines):
-            found = marker.match(line)
-            if found and said and says_something(line[found.end() :] + "".join(response.lines[number + 1 :])):
+            end = _marked(line, marker, said)
+            if end is not None and says_something(line[end:] + "".join(response.lines[number + 1 :])):
                 return None
             said = said or says_something(line)
-        return None if _ends_last_line(response.lines[-1], marker) else self._reason()
-
-    def _reason(self) -> str:
         return f"no postscript that begins with {self.postscript_marker[:40]!r} at the end"
 
 
@@ -59,9 +56,9 @@ def _marker(folded: str) -> re.Pattern[str]:
     return re.compile(_BEFORE_MARKER + r"\s?".join(letters) + r"(?!\w)\.?", re.IGNORECASE)
 
 
-def _ends_last_line(line: str, marker: re.Pattern[str]) -> bool:
-    for end in _SENTENCE_END.finditer(line):
-        found = marker.match(line, end.end())
-        if found and says_something(line[found.end() :]):
-            return True
-    return False
+def _marked(line: str, marker: re.Pattern[str], said: bool) -> int | None:
+    """Where the marker ends that begins a postscript in this line, behind what was said; None where there is none."""
+    starts = [0] if said else []
+    starts += [end.end() for end in _SENTENCE_END.finditer(line)]
+    found = next(filter(None, (marker.match(line, start) for start in starts)), None)
+    return found.end() if found else None

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from reward_server.instructions.instruction import Instruction, Unjudgeable
 from reward_server.instructions.text import Response
 
+LOOSE_READINGS = 8
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 
 from reward_server.instructions.text import says_something
 
-# A line of asterisks, or three of them in the running text; `***bold***` divides nothing.
-_DIVIDER = re.compile(r"^[ \t]*+(?:\*[ \t]*+){3,}+$|(?<!\S)\*\*\*(?!\S)", re.MULTILINE)
+# Three asterisks, on a line of their own also `* * *`; `***bold***` divides nothing, and six divide responses.
+_DIVIDER = re.compile(r"^[ \t]*+\*[ \t]*+\*[ \t]*+\*[ \t]*+$|(?<!\S)\*\*\*(?!\S)", re.MULTILINE)
 _SIX_ASTERISKS = re.compile(r"(?<!\*)\*{6}(?!\*)")
 _BLANK_LINES = re.compile(r"\n[ \t]*\n\s*")
-_BULLET = re.compile(r"[ \t]*[*+-][ \t]+(?=\S)")
+# The space may be missing before a word, as it may in the original; `*emphasis*` is none.
+_BULLET = re.compile(r"[ \t]*(?:[*+-][ \t]+(?=\S)|-(?=[^\W\d_])|\*(?=[\w(])(?!.*\*))")
 _RULE = re.compile(r"[ \t]*([*+-])(?:[ \t]*\1)*[ \t]*$")
 _FENCE = re.compile(r"[ \t]*(```|~~~)")
 _ASTERISKS = re.compile(r"\*+")

@@ -16,90 +16,27 @@ _STOP = re.compile(rf"(?P<stop>[.!?…]+|[。！？｡．।॥۔؟።]+)(?P<clo
 _ALWAYS = frozenset("。！？｡．।॥۔؟።")
 _QUOTES = frozenset("\"'”’»›」』")
 _OPENERS = "\"'“‘«‹([{「『【（《*_`¿¡"
-_LIST_ITEM = re.compile(r"\s*(?:[*+•–-]|\(?(?:\d{1,4}|[A-Za-z])[.)])\s+")
-_ASIDE = re.compile(r"\s*(?:#{1,6}(?:\s|$)|<<[^\n]*>>\W*$)")
+_LIST_ITEM = re.compile(r"\s*(?:[*+•–-]|\d{1,4}[.)]|\(?(?:\d{1,4}|[A-Za-z])\))\s+")
+_HEADING = re.compile(r"#{1,6}(?:\s|$)")
 _LAST_WORD = re.compile(r"[^\s\"'“‘(\[*_]+$")
 _CONTENT = re.compile(r"[^\W_]")
 
+
+def _words(listed: str) -> frozenset[str]:
+    return frozenset(listed.split())
+
+
 # Behind these a sentence goes on, whatever follows.
-_TITLES = frozenset(
-    [
-        "mr",
-        "mrs",
-        "ms",
-        "mx",
-        "dr",
-        "prof",
-        "st",
-        "mt",
-        "sgt",
-        "capt",
-        "cpt",
-        "lt",
-        "col",
-        "gen",
-        "maj",
-        "rev",
-        "hon",
-        "fr",
-        "messrs",
-        "mme",
-        "mlle",
-        "pres",
-        "gov",
-        "sen",
-        "rep",
-        "vs",
-        "cf",
-        "e.g",
-        "i.e",
-        "viz",
-        "approx",
-        "dept",
-    ]
+_TITLES = _words(
+    "mr mrs ms mx dr prof st mt sgt capt cpt lt col gen maj rev hon fr messrs mme mlle pres gov sen rep vs cf e.g i.e "
+    "viz approx dept p.s p.p.s"
 )
 # Behind these it goes on where a number follows: "No. 5", but "The answer is no. Then".
-_NUMBERED = frozenset(["no", "nos", "p", "pp", "fig", "figs", "eq", "eqs", "vol", "vols", "ch", "sec", "art"])
+_NUMBERED = _words("no nos p pp fig figs eq eqs vol vols ch sec art")
 # These end a sentence unless a small letter follows.
-_MAYBE = frozenset(
-    [
-        "etc",
-        "inc",
-        "ltd",
-        "co",
-        "corp",
-        "jr",
-        "sr",
-        "al",
-        "ave",
-        "blvd",
-        "rd",
-        "a.m",
-        "p.m",
-        "u.s",
-        "u.k",
-        "u.n",
-        "e.u",
-        "d.c",
-        "ph.d",
-        "m.d",
-        "b.a",
-        "m.a",
-        "b.sc",
-        "m.sc",
-        "jan",
-        "feb",
-        "mar",
-        "apr",
-        "jun",
-        "jul",
-        "aug",
-        "sep",
-        "sept",
-        "oct",
-        "nov",
-        "dec",
-    ]
+_MAYBE = _words(
+    "etc inc ltd co corp jr sr al ave blvd rd a.m p.m u.s u.k u.n e.u d.c ph.d m.d b.a m.a b.sc m.sc jan feb mar apr "
+    "jun jul aug sep sept oct nov dec"
 )
 _LONGEST = 12  # characters of the word before a stop that are looked at
 
@@ -112,14 +49,19 @@ def _blocks(text: str) -> Iterator[str]:
     """The parts that no sentence crosses: paragraphs and list items."""
     block: list[str] = []
     for line in text.split("\n"):
-        item = _LIST_ITEM.match(line)
-        aside = _ASIDE.match(line) is not None
-        if item or aside or not line.strip():
+        item = _LIST_ITEM.match(line) if line else None
+        aside = _is_aside(line.strip())
+        if (item or aside) and block:
             yield " ".join(block)
             block = []
         if not aside:
             block.append(line[item.end() :] if item else line)
     yield " ".join(block)
+
+
+def _is_aside(line: str) -> bool:
+    """A line that holds no sentence: blank, a heading, a title."""
+    return not line or _HEADING.match(line) is not None or (line.startswith("<<") and line.endswith(">>"))
 
 
 def _in_block(block: str) -> int:

@@ -15,9 +15,10 @@ from reward_server.instructions.text import Response, begins_free, fold, says_so
 _OPENING, _CLOSING = '"“„＂', '"”“＂'
 _AFTER_END = "\"'”’»*_ "
 _FOREIGN_SHARE = 0.1  # of letters that are not Latin: a name, a formula
-_ACRONYM_OR_WORD = re.compile(r"(?:[^\W\d_]\.){2,}|\w+(?:['’&-]\w+)*")
-# By name: every script's comma. A low quotation mark behind a letter is one drawn differently.
-_COMMA = re.compile("[,،՝߸፣᠂᠈⸲⸴⹁⹌、꓾꘍꛵︐︑﹐﹑，､]|(?<=\\w)‚")
+_ACRONYM_OR_WORD = re.compile(r"(?:[^\W\d_]\.){2,}[^\W\d_]?(?!\w)|\w+(?:['’&-]\w+)*")
+# Every script's comma, and the low quotation mark where it stands behind a letter as a comma would.
+_OTHER_COMMAS = re.compile("[،՝߸፣᠂᠈⸲⸴⹁⹌、꓾꘍꛵︐︑﹐﹑，､]")
+_LOW_COMMA = re.compile(r"(?<=\w)‚")
 
 
 class EndChecker(Instruction):
@@ -46,9 +47,9 @@ class Quotation(Instruction):
 
 
 class CapitalWordFrequency(Instruction):
-    """So many words have capital letters only. `DON'T`, `COVID-19` and `U.S.` are one each, and so are "I" and "A".
+    """So many words have capital letters only. `DON'T`, `COVID-19`, `U.S.` and `NASA's` are one each, so is "I".
 
-    The original divides `DON'T` into two such words.
+    The original divides `DON'T` into two such words, and finds one in "I'm".
     """
 
     id: ClassVar[str] = "change_case:capital_word_frequency"
@@ -56,7 +57,8 @@ class CapitalWordFrequency(Instruction):
     capital_relation: Relation = Field(description='"less than" or "at least"')
 
     def lacks(self, response: Response) -> str | None:
-        found = sum(word.isupper() for word in _ACRONYM_OR_WORD.findall(response.text))
+        words = _ACRONYM_OR_WORD.findall(response.text)
+        found = sum(word.removesuffix("'s").removesuffix("’s").isupper() for word in words)
         return count_fault("words in capitals", found, self.capital_relation, self.capital_frequency)
 
 
@@ -88,7 +90,10 @@ class NoComma(Instruction):
     id: ClassVar[str] = "punctuation:no_comma"
 
     def lacks(self, response: Response) -> str | None:
-        found = len(_COMMA.findall(response.text))
+        text = response.text
+        found = text.count(",")
+        if not text.isascii():
+            found += len(_OTHER_COMMAS.findall(text)) + len(_LOW_COMMA.findall(text))
         return f"found {found} commas" if found else None
 
 
