@@ -15,6 +15,7 @@ from reward_server.checks.code_tests import CodeCheck
 from reward_server.checks.cosine_length import CosineLength
 from reward_server.checks.exact_match import ExactMatch
 from reward_server.checks.external_judge import ExternalJudge
+from reward_server.checks.ifeval import IFEval
 from reward_server.checks.json_schema import JsonSchemaCheck
 from reward_server.checks.l1_length import L1Length
 from reward_server.checks.length_group import GroupLength
@@ -50,6 +51,7 @@ OURS: tuple[Check, ...] = (
     CodeCheck(),
     CodeCompiles(),
     ExternalJudge(),
+    IFEval(),
 )
 
 
