@@ -7,7 +7,6 @@ and only read from then on; a copy with other candidates shares its tables.
 from __future__ import annotations
 
 import copy
-import re
 import threading
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -16,6 +15,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+from reward_server.language.plain import plain
 from reward_server.language.scripts import (
     ALIEN_LETTERS,
     HAN,
@@ -37,7 +37,6 @@ KANA_SHARE = 0.1  # of Han and kana characters; from here on the text is Japanes
 ALIEN_SHARE = 0.01  # of letters
 
 _NO_FEATURES = -3.0e38  # the model's score for a text in which it knows nothing
-_MARKS = re.compile("[\u0300-\u036f]{3,}")
 _lock = threading.Lock()
 
 
@@ -87,7 +86,7 @@ def among_one_script(script: str, words: Sequence[str], candidates: Sequence[str
 
 def _words_by_script(text: str, codes: set[str] | None) -> dict[str, list[str]]:
     words: dict[str, list[str]] = {}
-    for match in RUNS.finditer(text):
+    for match in RUNS.finditer(plain(text)):
         script = match.lastgroup or LATIN
         run = match.group()
         words.setdefault(other_script(run[0]) if script == "other" else script, []).append(run)
@@ -114,8 +113,7 @@ def _owners_letters(script: str, words: Iterable[str]) -> bool:
 
 
 def _by_model(text: str, candidates: frozenset[str]) -> str | None:
-    # The model puts its input in normal form, which takes quadratic time on long runs of combining marks.
-    code, score = _restricted(candidates).classify(_MARKS.sub("", text))
+    code, score = _restricted(candidates).classify(text)
     return None if score <= _NO_FEATURES else str(code)
 
 
