@@ -14,6 +14,7 @@ from reward_server.instructions.instruction import Instruction
 from reward_server.instructions.judge import LOOSE_READINGS, Outcome, outcomes
 from reward_server.instructions.registry import instructions_of
 from reward_server.language.identify import load
+from reward_server.text.layout import is_prefilled
 from reward_server.wire import GoldKind
 
 _IN_PLACE_CHARS = 100_000  # of all readings together; a hostile one takes up to a microsecond
@@ -94,7 +95,7 @@ class IFEval(HeavyCheck):
 
     def judge(self, item: CheckInput, params: IFEvalParams) -> Verdict:
         instructions = _instructions(item)
-        text = _judged_part(item.completion, params.part)
+        text = _judged_part(item, params.part)
         found = None
         if text is not None:
             found = outcomes(text, instructions, loose=params.mode == "loose", min_words=params.min_words)
@@ -118,9 +119,10 @@ def _instructions(item: CheckInput) -> list[Instruction]:
     return instructions_of(constraints_of(item.ground_truth), item.prompt)
 
 
-def _judged_part(completion: str, part: Literal["auto", "all", "answer"]) -> str | None:
+def _judged_part(item: CheckInput, part: Literal["auto", "all", "answer"]) -> str | None:
     """None where there is no such part. Text around <answer> is seen by whoever asked, so `auto` judges it too."""
-    text = after_thinking(completion)
+    prefilled = is_prefilled(item.prompt, "think") if item.think_prefilled is None else item.think_prefilled
+    text = after_thinking("<think>" + item.completion if prefilled else item.completion)
     if text is None or part == "all":
         return text
     inside = answer_tag(text)

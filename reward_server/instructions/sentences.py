@@ -2,7 +2,7 @@
 
 The original asks NLTK's Punkt, a model that has to be downloaded. Here a sentence ends at its stop, at a blank line, or
 where the next list item begins; so a text without stops is not one endless sentence. Headings (`# …`) and titles
-(`<<…>>`) on lines of their own are no sentences, nor is anything without a letter or digit.
+(`<<…>>`) on lines of their own are no sentences, nor is anything without a letter.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _OPENERS = "\"'“‘«‹([{「『【（《*_`¿¡"
 _LIST_ITEM = re.compile(r"\s*(?:[*+•–-]|\d{1,4}[.)]|\(?(?:\d{1,4}|[A-Za-z])\))\s+")
 _HEADING = re.compile(r"#{1,6}(?:\s|$)")
 _LAST_WORD = re.compile(r"[^\s\"'“‘(\[*_]+$")
-_CONTENT = re.compile(r"[^\W_]")
+_CONTENT = re.compile(r"[^\W\d_]")
 
 
 def _words(listed: str) -> frozenset[str]:

@@ -68,6 +68,14 @@ def test_what_is_only_thought_is_not_said() -> None:
     assert judge("<think>Commas, commas, commas.</think>None here.").value == 1.0
 
 
+def test_a_thought_that_the_prompt_opened_and_nobody_closed_is_not_said() -> None:
+    for given in ({"think_prefilled": True}, {"prompt": "Hi.<|assistant|><think>\n"}):
+        item = CheckInput("Thinking without commas", NO_COMMA, **given)
+        assert IFEval().judge(item, IFEvalParams()).flags == ("no_answer",)
+        item = CheckInput("Thinking, thinking</think>No comma", NO_COMMA, **given)
+        assert IFEval().judge(item, IFEvalParams()).value == 1.0
+
+
 @pytest.mark.parametrize(
     ("completion", "auto", "all_of_it", "answer"),
     [

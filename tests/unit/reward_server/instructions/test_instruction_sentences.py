@@ -10,6 +10,7 @@ from reward_server.instructions.text import count_words
         ("", 0),
         ("...", 0),
         ("One", 1),
+        ("1. 2. 3. 4. 5.", 0),
         ("One.", 1),
         ("One. Two.", 2),
         ("one. two. three", 3),
