@@ -18,7 +18,7 @@ _CLOSE = r"(?:[*_`~$\"'“”‘’)\]}」』》>]|\\[)\]}]){0,12}+"
 _LETTER = re.compile(rf"({_OPEN})([A-Za-z])(?![A-Za-z0-9#+&]|['’-][A-Za-z0-9]|\s{{0,2}}[=^])")
 _AFTER = re.compile(_CLOSE)
 _JOIN = re.compile(
-    r"\s{0,3}(?:(?P<firm>/|\||、|&|\bor\b|或者?|还是)|(?P<loose>[,，;；]\s{0,2}(?:(?:or|and|或|和)\b)?|\band\b|和|与|及))\s{0,3}"
+    r"[\s(]{0,3}(?:(?P<firm>/|\||、|&|\bor\b|或者?|还是)|(?P<loose>[,，]\s{0,2}(?:(?:or|and|或|和)\b)?|\band\b|和|与|及))\s{0,3}"
     r"(?:(?:option|choice)\s)?",
     re.IGNORECASE,
 )
@@ -38,10 +38,11 @@ _LIST_GOES_ON = re.compile(
 
 @dataclass(frozen=True)
 class Found:
-    """`letters` that stand side by side, and where they end."""
+    """`letters` that stand side by side, and where they end, all of them and the first."""
 
     letters: tuple[str, ...]
     end: int
+    first_end: int
 
 
 def letters_at(text: str, place: int, options: Options) -> Found | None:
@@ -60,7 +61,7 @@ def letters_at(text: str, place: int, options: Options) -> Found | None:
             break
         letters.append(other.letters[0])
         end = other.end
-    return Found(tuple(dict.fromkeys(letters)), end)
+    return Found(tuple(dict.fromkeys(letters)), end, first.end)
 
 
 def _one(text: str, place: int) -> Found | None:
@@ -74,7 +75,7 @@ def _one(text: str, place: int) -> Found | None:
     word_like = letter in "AIai" or letter.islower()
     if word_like and not wrapped and _is_word(text, match.end(), letter):
         return None
-    return Found((letter.upper(),), end)
+    return Found((letter.upper(),), end, end)
 
 
 def _is_word(text: str, end: int, letter: str) -> bool:
@@ -92,7 +93,8 @@ def _together(text: str, place: int, options: Options) -> Found | None:
     if sorted(set(letters)) != list(letters) or letters[-1] > min(last, "J"):
         return None
     closing = _AFTER.match(text, match.end())
-    return Found(tuple(letters), closing.end() if closing else match.end())
+    end = closing.end() if closing else match.end()
+    return Found(tuple(letters), end, end)
 
 
 def _belongs(text: str, end: int, *, firm: bool) -> bool:

@@ -22,6 +22,7 @@ TAIL = 10_000  # characters of the end that are read
 LONGEST_WHOLE = 4_000
 
 _TAG = re.compile(r"<answer>(.*?)(?:</answer>|(?=<answer>)|\Z)", re.DOTALL)
+_EMPTY_TAG = re.compile(r"</?answer>")
 _LEAD = re.compile(
     r"[\s*_#>-]{0,8}(?:(?:the\s)?(?:(?:correct|right|best|final)\s)?(?:answer|option|choice|choose|select|选项|答案)(?:\s(?:is|choice)|是|为|[:=\s]){0,8})?",
     re.IGNORECASE,
@@ -29,6 +30,8 @@ _LEAD = re.compile(
 _MARK = re.compile(r"^[ \t*_>-]{0,6}\(?([A-Z])[).:][ \t*_]", re.MULTILINE)
 _MARK_IN_A_ROW = re.compile(r"(?:(?<=\s)|^)[*_]{0,2}\(?([A-Z])[).:][*_]{0,2}\s")
 _BOLD = re.compile(r"\*\*\s{0,2}(?:(?:option|choice|answer)\s)?\(?([A-Z])(?:[).:][^*\n]{0,200}|\.)?\*\*", re.IGNORECASE)
+_ONLY_LETTERS = re.compile(r"(?:[A-Z](?![A-Za-z0-9])[^A-Za-z0-9\u3040-\uffdc]{0,40}){2,26}+")
+_SINGLE = re.compile(r"[A-Z]")
 _PLAIN = " \t\r\n.。*_`$)(}{][】【」「』『\"'“”‘’,，:：!！\\"
 _RETRACTED = re.compile(
     r"\b(?:wait|actually|correction|corrected|scratch\sthat|on\ssecond\sthought|oops|sorry|my\smistake|mistaken?|"
@@ -54,10 +57,18 @@ def chosen(completion: str, texts: tuple[str, ...] = ()) -> Choice:
     if final is None:
         return Choice(None, (), "none", ("unclosed_think", "no_answer"))
     text, options = narrow(final[-TAIL:]), options_of(texts)
-    found = _tagged(text, options) or _read(text, options)
+    found = _tagged(text, options)
+    if not found and not _holds_tag(text):
+        text = _EMPTY_TAG.sub(" ", text)
+        found = _read(text, options)
     if not found:
         return Choice(None, (), "none", ("no_answer",))
     return _agreed(text, found)
+
+
+def _holds_tag(text: str) -> bool:
+    """Whether an answer tag has something in it, though it is no option: then what stands elsewhere is no answer."""
+    return "<answer>" in text and any(tag[1].strip() for tag in _TAG.finditer(text))
 
 
 def _agreed(text: str, found: list[Candidate]) -> Choice:
@@ -148,7 +159,7 @@ def _unmarked(text: str, options: Options) -> list[Candidate]:
     listed = len({mark[1] for mark in _MARK.finditer(text)}) > 1
     for line, method in ((lines[-1], "last_line"), (lines[0], "first_line")):
         letters = _whole(line, options)
-        if letters is not None and not (listed and _has_text(line, letters)):
+        if letters is not None and not (listed and _has_text(line, options)):
             return _with_neighbour(lines, letters, method, options)
     bold = {mark[1].upper() for mark in _BOLD.finditer(text)}
     return [Candidate(0, len(text), tuple(bold), "bold")] if len(bold) == 1 else []
@@ -156,15 +167,18 @@ def _unmarked(text: str, options: Options) -> list[Candidate]:
 
 def _with_neighbour(lines: list[str], letters: tuple[str, ...], method: str, options: Options) -> list[Candidate]:
     """The letters of a line, and those of the line before it where that is a letter too."""
-    if method == "last_line" and len(lines) > 1 and not _has_text(lines[-1], letters):
+    if method == "last_line" and len(lines) > 1 and not _has_text(lines[-1], options):
         before = _whole(lines[-2], options)
-        if before is not None and not _has_text(lines[-2], before):
+        if before is not None and not _has_text(lines[-2], options):
             letters = tuple(dict.fromkeys([*before, *letters]))
     return [Candidate(0, 0, letters, method)]
 
 
-def _has_text(line: str, letters: tuple[str, ...]) -> bool:
-    return len(line.strip(_PLAIN)) > 2 * len(letters) + 8
+def _has_text(line: str, options: Options) -> bool:
+    """Whether a line says more than letters, as `B) Paris` does and `Option B.` does not."""
+    lead = _LEAD.match(line)
+    found = letters_at(line, lead.end() if lead else 0, options)
+    return found is None or bool(line[found.end :].strip(_PLAIN))
 
 
 def _whole(text: str, options: Options) -> tuple[str, ...] | None:
@@ -180,6 +194,8 @@ def _whole(text: str, options: Options) -> tuple[str, ...] | None:
         return None
     if not text[found.end :].strip(_PLAIN):
         return found.letters
+    if _ONLY_LETTERS.fullmatch(plain):
+        return tuple(dict.fromkeys(_SINGLE.findall(plain)))
     if len(found.letters) > 1 or _lists(text):
         return None
     return _letter_with_text(text, found.letters, found.end, options)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from reward_server.multiple_choice.letters import letters_at
+from reward_server.multiple_choice.letters import Found, letters_at
 from reward_server.multiple_choice.options import Options
 
 MAX_STATEMENTS = 256
@@ -19,23 +19,24 @@ _FILLERS = (
 )
 _STRONG = re.compile(
     r"\b(?:answers?|ans|ответ|respuesta|réponse|antwort|resposta|risposta)(?!\s+(?:choices|options))\b"
-    r"(?:\s{1,3}(?:choice|option|letter|key|here|(?:to|for)\s(?:this|the)\s(?:question|problem)|[0-9]{1,3}))?"
+    r"(?:\s{1,3}(?!(?:is|are|was|not|cannot|never|can['’]?t|isn|won)\b)[a-z'’]{1,20}|\s[0-9]{1,3}){0,6}?"
     r"[*_`\"')\]}]{0,6}+\s{0,3}"
-    rf"(?:(?:should|must|would|will|might|may|could|can|ha[sv]e?\sto|seems\sto|appears\sto|ought\sto)\s)?(?:{_BE}\b|[:=→⇒—]|->)"
+    rf"(?:(?:should|must|would|will|might|may|could|can|ha[sv]e?\sto|seems\sto|appears\sto|ought\sto)\s)?(?:{_BE}\b|[:=→⇒—]|->|(?<=\s)[-–](?=\s))"
     rf"{_FILLERS}{{0,4}}+"
-    r"|\b(?:correct|right|best|final|only|most\s\w{1,20}|appropriate|valid)\s{1,3}(?:option|choice|statement|selection|one)s?\b"
+    r"|^\W{0,6}(?:correct|solution|choice|option|selection|result)[*_]{0,3}:"
+    r"|\b(?:correct|right|best|final|my|only|most\s\w{1,20}|appropriate|valid)\s{1,3}(?:option|choice|statement|selection|one)s?\b"
     rf"[*_`\"')\]}}]{{0,6}}+\s{{0,3}}(?:(?:should|must|would|has\sto)\s)?(?:{_BE}\b|[:=→—]|->){_FILLERS}{{0,4}}+"
     r"|\b(?:i|we)(?:['’]ll|['’]d|\s(?:will|would|must|should|can|therefore|thus|have\sto))?\s"
     rf"(?:choose|select|pick|chose|selected|picked|go\swith){_FILLERS}{{0,4}}+"
     rf"|\b(?:let['’]s\sgo\swith|going\swith|(?:so|therefore|thus|hence),?\s(?:choose|select|pick)){_FILLERS}{{0,4}}+"
     r"|####"
-    r"|(?:答案|正确(?:的)?选项|最佳选项|答え|正解|정답)(?:选项|编号)?[*_\s]{0,4}(?:应该?|就|只能|显然|最终)?(?:是|为|は|은|는|选择?|:|=|\s){0,6}(?:选项)?"
+    r"|(?:答案|正确(?:的)?选项|最佳选项|答え|正解|정답)(?:选项|编号)?[*_\s]{0,4}(?:应该?|就|只能|显然|最终)?(?:是|为|は|은|는|选(?!项)择?|:|=|\s){0,6}(?:选项)?"
     r"|(?<![不别勿误非没])(?:应该?|故|所以|因此|只能|本题|我)?(?<![不别勿误非])选(?!项|手|举|修|用|出|取|中)(?:择)?(?:是|为|:|\s){0,6}(?:选项)?",
-    re.IGNORECASE,
+    re.IGNORECASE | re.MULTILINE,
 )
 _WEAK = re.compile(
-    r"\b(?:it|this|that)(?:['’]s|\s(?:is|must\sbe|has\sto\sbe|leaves(?:\sus\swith)?|means))(?:\s(?:option|choice|answer|therefore))?"
-    r"|\b(?:so|therefore|thus|hence|leaving|only)\b[,:]?(?:\s(?:option|choice|it['’]s))?|(?:所以|因此|故|综上)[,，:]?(?:是|为|选项)?"
+    r"\b(?:it|this|that)(?:['’]s|\s(?:is|must\sbe|would\sbe|has\sto\sbe|leaves(?:\sus\swith)?|means))(?:\s(?:option|choice|answer|therefore))?"
+    r"|\b(?:so|therefore|thus|hence|leaves|leaving|only)\b[,:]?(?:\s(?:option|choice|it['’]s))?|(?:所以|因此|故|综上)[,，:]?(?:是|为|选项)?"
     r"|\b(?:option|choice)\b",
     re.IGNORECASE,
 )
@@ -110,8 +111,10 @@ def _at(text: str, start: int, place: int, method: str, options: Options) -> Can
         return _judged(text, Candidate(start, place, (stated,), method))
     if stated is not None and stated not in letters.letters and len(letters.letters) > 1:
         return _judged(text, Candidate(start, place, (stated,), method))  # an option such as `A and C`
-    if _TAKEN_BACK.match(text, letters.end):
-        return None
+    if _TAKEN_BACK.match(text, letters.end):  # `B, A and C are wrong` says so of those that follow
+        if len(letters.letters) == 1 or method != "statement" or _TAKEN_BACK.match(text, letters.first_end):
+            return None
+        letters = Found(letters.letters[:1], letters.first_end, letters.first_end)
     named = with_its_text(text, letters.letters, letters.end, options)
     return _judged(text, Candidate(start, letters.end, named, method))
 
