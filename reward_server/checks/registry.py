@@ -18,6 +18,7 @@ from reward_server.checks.external_judge import ExternalJudge
 from reward_server.checks.ifeval import IFEval
 from reward_server.checks.json_schema import JsonSchemaCheck
 from reward_server.checks.l1_length import L1Length
+from reward_server.checks.language import Language
 from reward_server.checks.length_group import GroupLength
 from reward_server.checks.math_answer import MathAnswer
 from reward_server.checks.numeric import Numeric
@@ -42,6 +43,7 @@ OURS: tuple[Check, ...] = (
     CodeFormat(),
     JsonSchemaCheck(),
     RegexMatch(),
+    Language(),
     Overlong(),
     GroupLength(),
     CosineLength(),

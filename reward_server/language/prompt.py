@@ -11,6 +11,7 @@ from reward_server.language.scripts import LATIN, SCRIPT_OF
 from reward_server.language.words import MIXED, sentences_of
 
 MIN_WORDS = 3
+LOOKED_AT_CHARS = 20_000  # of the turn
 # A question in Chinese often comes with an instruction in English. The other way round is rare, and shorter.
 FOREIGN_SHARE = 1 / 3
 # Of ChatML, DeepSeek, Llama 2 and 3, Phi, and the template of R1-Zero.
@@ -29,7 +30,7 @@ def language_of_prompt(prompt: str, *, identified: bool = False) -> str | None:
 
     Where languages of one script are not told apart, or cannot be, it is the script's name, such as `latin`.
     """
-    prose = clean(plain(_last_turn(prompt))).prose
+    prose = clean(plain(_last_turn(prompt)[:LOOKED_AT_CHARS])).prose
     counts = by_language(sentences_of(prose), "", identified)
     counts.pop(MIXED, None)
     units = sum(counts.values())

@@ -117,7 +117,7 @@ def test_nothing_is_lost_but_what_is_said_to_be_removed(text: str, _: str) -> No
 @pytest.mark.parametrize("end", ["", "\n\n\\) $=1"])
 def test_hostile_text_is_cleaned_in_a_moment(unit: str, end: str) -> None:
     """Whatever is quadratic takes a minute for so many characters."""
-    text = unit * (100_000 // len(unit)) + end
+    text = unit * (50_000 // len(unit)) + end
     started = time.perf_counter()
     clean(text)
     assert time.perf_counter() - started < 2
