@@ -93,10 +93,11 @@ class Verdicts:
 
     async def _in_worker(self, check: AnswerCheck, bound: BoundCheck, item: CheckInput) -> Verdict:
         seconds = self._settings.check_timeout_seconds
-        alone = replace(item, group=None)  # a whole group would be copied to the worker for each of its members
+        # A whole group would be copied to the worker for each of its members.
+        sent = item if check.needs_group else replace(item, group=None)
 
         async def once() -> Verdict:
-            return await self._executors.pool.run(check.judge, alone, bound.params, timeout_seconds=seconds)
+            return await self._executors.pool.run(check.judge, sent, bound.params, timeout_seconds=seconds)
 
         try:
             return await _forgiving(once)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
-from reward_server.checks.base import AnswerCheck, AskingCheck, Check, Params, ProgramCheck
+from reward_server.checks.base import AnswerCheck, AskingCheck, Check, ChoosingCheck, Params, ProgramCheck
 from reward_server.checks.choice import ChoiceCheck
 from reward_server.checks.code_compiles import CodeCompiles
 from reward_server.checks.code_format import CodeFormat
@@ -74,9 +74,10 @@ def _loaded(point: EntryPoint) -> Check:
         check = point.load()()
     except (Exception, SystemExit) as error:  # whatever a module of others does when it is imported
         raise ConfigError(f"{_origin(point)} cannot be loaded: {type(error).__name__}: {error}") from error
-    if not isinstance(check, AnswerCheck | ProgramCheck | AskingCheck):
+    if not isinstance(check, AnswerCheck | ProgramCheck | AskingCheck | ChoosingCheck):
         raise ConfigError(
-            f"{_origin(point)}: expected a subclass of AnswerCheck, ProgramCheck or AskingCheck, got {point.value}"
+            f"{_origin(point)}: expected a subclass of AnswerCheck, ProgramCheck, AskingCheck or ChoosingCheck, "
+            f"got {point.value}"
         )
     if missing := _missing(check):
         raise ConfigError(f"{_origin(point)}: {point.value} {missing}")

@@ -5,12 +5,21 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import orjson
 from pydantic import JsonValue, ValidationError
 
-from reward_server.checks.base import Check, ChoosingCheck, ChoosingParams, Params, ProgramCheck, ShapedParams
+from reward_server.checks.base import (
+    AskingCheck,
+    Check,
+    ChoosingCheck,
+    ChoosingParams,
+    Params,
+    ProgramCheck,
+    ShapedParams,
+)
 from reward_server.checks.registry import checks as all_checks
 from reward_server.errors import InvalidParams, InvalidRequest, UnknownCheck
 from reward_server.wire import CheckSpec, Combine
@@ -38,6 +47,20 @@ class Profile:
     checks: tuple[BoundCheck, ...]
     combine: Combine
     hash: str
+
+    @cached_property
+    def rounds(self) -> tuple[tuple[BoundCheck, ...], ...]:
+        """The checks in the order in which they are judged, those of one round side by side: first what stands alone,
+        then what costs another server's time and may be left out when the gate is closed, then what depends on others.
+        """
+        shaped = tuple(bound for bound in self.checks if bound.correct_by is not None)
+        asking = tuple(
+            bound
+            for bound in self.checks
+            if self.combine.gate not in (None, bound.component) and isinstance(bound.check, AskingCheck)
+        )
+        alone = tuple(bound for bound in self.checks if bound not in shaped and bound not in asking)
+        return tuple(together for together in (alone, asking, shaped) if together)
 
     @property
     def needs_group(self) -> bool:

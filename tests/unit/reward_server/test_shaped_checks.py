@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 
 import pytest
 
-from reward_server.checks.base import AnswerCheck, CheckInput, Params, ShapedParams, Step, Verdict
+from reward_server.checks.base import AnswerCheck, AskingCheck, CheckInput, Params, ShapedParams, Step, Verdict
 from reward_server.errors import CheckUnavailable, GroundTruthInvalid, InvalidRequest
 from reward_server.executors.base import Executors
 from reward_server.profiles import BoundCheck, Profile, bind
+from reward_server.questions import Question
 from reward_server.scoring import Scorer
 from reward_server.settings import Settings
 from reward_server.wire import CheckSpec, Combine, GoldKind, InvalidItem, ScoreItem, ScoreResult, StepReward
@@ -155,3 +156,22 @@ def test_a_reward_beyond_all_numbers_is_the_callers_fault_and_no_infinity() -> N
 def test_a_check_that_this_server_cannot_use_refuses_the_request() -> None:
     with pytest.raises(CheckUnavailable, match="install assay"):
         score(profile((Missing(), Params())), item("1"))
+
+
+class Asks(AskingCheck):
+    name: ClassVar[str] = "asks"
+
+    def ask(self, item: CheckInput, params: Any) -> Question | Verdict:
+        return Verdict(5.0)  # as if the judge had been asked
+
+
+@pytest.mark.parametrize(("completion", "value", "reward"), [("3", 5.0, 8.0), ("2", None, 2.0)])
+def test_behind_a_closed_gate_the_external_judge_is_not_asked(
+    completion: str, value: float | None, reward: float
+) -> None:
+    gated = Combine(mode="gated", gate="number", threshold=3.0)
+    bound = (BoundCheck("asks", Asks(), 1.0, Params()), BoundCheck("number", Number(), 1.0, Params()))
+    scorer = Scorer(Executors(pool=None, sandbox=NoPrograms(), judge=object()), Settings())  # type: ignore[arg-type]
+    (result,) = asyncio.run(scorer.score(Profile("test", bound, gated, ""), [item(completion)], 5))
+    assert (result.components["asks"].value, result.reward) == (value, reward)
+    assert list(result.components) == ["asks", "number"]

@@ -50,7 +50,7 @@ def test_a_check_of_another_package_stands_behind_ours(tmp_path: Path, monkeypat
         ("def broken(:", "SyntaxError"),
         ("Other = 1", "has no attribute 'Mine'"),
         ("Mine = 7", "TypeError"),
-        ("class Mine: pass", "expected a subclass of AnswerCheck, ProgramCheck or AskingCheck"),
+        ("class Mine: pass", "expected a subclass of AnswerCheck, ProgramCheck, AskingCheck or ChoosingCheck"),
         (GOOD.replace('name = "mine"', ""), "has no `name`"),
         (GOOD.replace('"mine"', '"My check"'), "has no `name` of small letters"),
         (GOOD.replace('name = "mine"', 'name = "mine"; params = dict'), "no subclass of Params"),
