@@ -8,11 +8,12 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from reward_server.checks.base import AnswerCheck, CheckInput, Params, Verdict
+from reward_server.checks.base import CheckInput, HeavyCheck, Params, Verdict
 from reward_server.text.repetition import repetition
 from reward_server.text.tags import without_code
 
 FLAGGED_FROM = 0.5
+IN_PLACE_UNITS = 50_000  # characters or tokens, of which so many take some milliseconds
 _COUNTING = " ".join(f"Wait, {n} is not it." for n in range(1, 21))
 
 
@@ -31,7 +32,9 @@ class RepetitionParams(Params):
     )
 
 
-class RepetitionPenalty(AnswerCheck):
+class RepetitionPenalty(HeavyCheck):
+    """A very long completion is judged in a worker: the work is linear in its length, and can be a second."""
+
     name: ClassVar[str] = "repetition"
     description: ClassVar[str] = "0 for a completion that repeats itself as honest text does, falling to -max_penalty"
     source: ClassVar[str] = (
@@ -54,6 +57,10 @@ class RepetitionPenalty(AnswerCheck):
             {"completion": _COUNTING},
         ],
     }
+
+    def judge_in_place(self, item: CheckInput, params: RepetitionParams) -> Verdict | None:
+        units = max(len(item.completion), len(item.token_ids or ()))
+        return None if units > IN_PLACE_UNITS else self.judge(item, params)
 
     def judge(self, item: CheckInput, params: RepetitionParams) -> Verdict:
         text = without_code(item.completion) if params.ignore_code else item.completion

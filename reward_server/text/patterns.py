@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import re2  # type: ignore[import-untyped]
 
-PATTERNS_KEPT = 512
+PATTERNS_KEPT = 64
 MAX_BYTES = 1 << 20  # of one compiled pattern and of its automaton
 LARGEST_PROGRAM = 10_000  # instructions; the worst text takes that many steps a character
 
@@ -34,6 +34,8 @@ class Pattern:
             raise PatternInvalid(f"too large ({self.size} steps, at most {LARGEST_PROGRAM}): {pattern[:80]!r}")
 
     def matches(self, text: str, *, whole: bool) -> bool:
+        """Whether the pattern matches a part of the text, or the whole; lone surrogates are read as question marks."""
+        text = text.encode("utf-8", "replace").decode("utf-8")
         found = self._compiled.fullmatch(text) if whole else self._compiled.search(text)
         return found is not None
 

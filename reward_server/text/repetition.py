@@ -23,7 +23,7 @@ from itertools import pairwise
 HONEST = 0.6
 LOOPING = 0.9
 
-BLOCK = 1000  # units in which n-grams are compared
+BLOCKS = (1000, 250)  # units in which n-grams are compared; in small blocks a short loop stands out
 LOOP_TURNS = 20  # words alone may be an enumeration: below so many turns they count by the share of it
 FAR = 4  # times the length of the n-grams: so long ones are hardly repeated by honest text at any distance
 TOKENS_PER_WORD = 3
@@ -66,7 +66,7 @@ def repetition(text: str, ngram: int, token_ids: tuple[int, ...] | None = None) 
     signs = "".join(text.split())
     loop = _final_loop(signs, FEWEST_SIGNS, LONG_LOOP_SIGNS, exact=True)
     if len(words) * SIGNS_PER_WORD < len(signs):
-        ngrams = _ramp(_covered(signs, SIGNS_NGRAM))
+        ngrams = _ramp(_covered(signs, SIGNS_NGRAM)) if len(signs) >= FEWEST_SIGNS else 0.0
     else:
         ngrams = _in_blocks(words, ngram)
         loop = max(loop, _final_loop(words, FEWEST_UNITS, LONG_LOOP_WORDS, exact=False))
@@ -93,14 +93,19 @@ def _encoded(units: Iterable[Hashable]) -> str:
 
 
 def _in_blocks(units: str, ngram: int) -> float:
-    """The mean over the blocks, and what is repeated at any distance if that is more."""
+    """The share of the text that blocks take which are loops, and what is repeated at any distance if that is more."""
     if len(units) < FEWEST_UNITS:
         return 0.0
-    count = max(1, round(len(units) / BLOCK))
-    edges = [len(units) * i // count for i in range(count + 1)]
-    blocks = [units[start:end] for start, end in pairwise(edges)]
-    near = sum(len(block) * _looping(block, ngram) for block in blocks) / len(units)
-    return near if count == 1 else max(near, _ramp(_covered(units, FAR * ngram)))
+    worst = 0.0
+    for size in BLOCKS:
+        if size == BLOCKS[0] or len(units) >= 2 * size:
+            blocks = _cut(units, max(1, round(len(units) / size)))
+            worst = max(worst, sum(len(block) * _looping(block, ngram) for block in blocks) / len(units))
+    return worst if len(units) < 2 * BLOCKS[0] else max(worst, _ramp(_covered(units, FAR * ngram)))
+
+
+def _cut(units: str, count: int) -> list[str]:
+    return [units[start:end] for start, end in pairwise(len(units) * i // count for i in range(count + 1))]
 
 
 def _looping(block: str, ngram: int) -> float:

@@ -10,7 +10,7 @@ import jsonschema_rs
 import orjson
 
 DEEPEST = 128  # levels of nesting
-SCHEMAS_KEPT = 256
+SCHEMAS_KEPT = 64
 PATTERN_BYTES = 1 << 18  # of one compiled pattern
 _PATTERNS = frozenset({"pattern", "patternProperties"})
 

@@ -2,11 +2,12 @@
 
 Code hides the tags in it: fenced blocks (``` or ~~~, opened at the start of a line) and inline spans between runs of
 backticks of equal length within a paragraph, both as in CommonMark 0.31. Models do not close all that they open, so
-three rules go beyond it, and none of them lets code swallow the structure of a completion:
+four rules go beyond it, and none of them lets code swallow the structure of a completion:
 
 - A fence or a run of backticks that is never closed is no code.
 - Inside an open section, code never holds the last closing tag of that section: what would is no code. So a thought
   that forgets to close its block still ends at `</think>`, while a thought that quotes `</think>` does not end there.
+- In a text with very many marks nothing is code, so that no text keeps the reader busy.
 - A fence may stand right behind a tag on the same line, and be closed right before one, as in "<answer>```".
 """
 
@@ -15,13 +16,14 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from functools import lru_cache
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import NamedTuple
 
 _LEAD = re.compile(
     r"[ \t]*+(?:(?:[-*+>]|[0-9]{1,9}[.)])[ \t]++)*+"
 )  # what may stand before a fence: list and quote marks
 _FENCE_MARKS = 3
+MOST_EVENTS = 30_000  # marks, tags and empty lines; honest text of a megabyte has fewer
 
 
 class Tag(NamedTuple):
@@ -49,7 +51,7 @@ class _Event(NamedTuple):
 def tags(text: str, names: tuple[str, ...]) -> list[Tag]:
     """The opening and closing tags of these names that are not quoted in code, in order."""
     if not _may_hold_code(text):
-        return [_tag(match.group(), match.start()) for match in _tag_pattern(names).finditer(text)]
+        return _all_tags(text, names)
     return _read(text, names)[0]
 
 
@@ -86,12 +88,18 @@ def without_code(text: str) -> str:
     return " ".join(text[start:end] for start, end in list(pairwise(edges))[::2])
 
 
+def _all_tags(text: str, names: tuple[str, ...]) -> list[Tag]:
+    return [_tag(match.group(), match.start()) for match in _tag_pattern(names).finditer(text)]
+
+
 def _may_hold_code(text: str) -> bool:
     return "`" in text or "~~~" in text
 
 
 def _read(text: str, names: tuple[str, ...]) -> tuple[list[Tag], list[tuple[int, int]]]:
     events = _events(text, names)
+    if len(events) > MOST_EVENTS:
+        return _all_tags(text, names), []
     partners = _partners(events)
     last_closing = {name: text.rfind(f"</{name}>") for name in names}
     found: list[Tag] = []
@@ -114,11 +122,14 @@ def _read(text: str, names: tuple[str, ...]) -> tuple[list[Tag], list[tuple[int,
 
 
 def _events(text: str, names: tuple[str, ...]) -> list[_Event]:
-    """Tags, runs of marks and ends of paragraphs. Each gap between two of them is looked at once."""
+    """Tags, runs of marks and ends of paragraphs, one more than MOST_EVENTS at most.
+
+    Each gap between two of them is looked at once.
+    """
     events: list[_Event] = []
     tag_pattern = _tag_pattern(names)
     seen, leads = 0, True  # `leads`: nothing but tags and leads stands between the start of the line and `seen`
-    for match in _event_pattern(names).finditer(text):
+    for match in islice(_event_pattern(names).finditer(text), MOST_EVENTS + 1):
         start, end = match.span()
         mark = text[start]
         if mark == "\n":

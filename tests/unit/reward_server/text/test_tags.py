@@ -144,7 +144,12 @@ def test_a_megabyte_of_marks_is_linear_work(unit: str) -> None:
     text = unit * (1_000_000 // len(unit))
     started = time.perf_counter()
     tags("<think>`" + text + "</think>", NAMES)
-    assert time.perf_counter() - started < 5
+    assert time.perf_counter() - started < 2
+
+
+def test_among_very_many_marks_nothing_is_code() -> None:
+    assert written("`<think>`" + "`a` " * 20_000) == ["<think>"]
+    assert written("`<think>`" + "`a` " * 1000) == []
 
 
 def test_runs_of_all_lengths_and_openers_that_are_never_closed_are_linear_work() -> None:
@@ -154,7 +159,7 @@ def test_runs_of_all_lengths_and_openers_that_are_never_closed_are_linear_work()
     for text in (falling, falling[::-1], spread, refused):
         started = time.perf_counter()
         tags(text + "<answer>", NAMES)
-        assert time.perf_counter() - started < 5
+        assert time.perf_counter() - started < 2
 
 
 def test_no_mixture_of_marks_and_tags_breaks_the_reading() -> None:
