@@ -49,9 +49,21 @@ CODE_REQUEST: dict[str, Any] = {
         }
     ],
 }
+SHAPED_REQUEST: dict[str, Any] = {
+    "checks": [
+        {"check": "exact", "name": "answer"},
+        {"check": "kimi_length", "weight": 0.5, "params": {"correct_by": "answer"}},
+    ],
+    "combine": {"mode": "gated", "gate": "answer", "clip": [0.0, 1.5]},
+    "items": [
+        {"group_id": "p1", "completion": "<answer>4</answer>", "completion_tokens": 5, "ground_truth": "4"},
+        {"group_id": "p1", "completion": "So: <answer>4</answer>", "completion_tokens": 8, "ground_truth": "4"},
+    ],
+}
 EXAMPLES = {
     "math": {"summary": "two completions of one prompt, judged by a profile", "value": MATH_REQUEST},
     "code": {"summary": "a program, judged by tests that it never sees", "value": CODE_REQUEST},
+    "shaped": {"summary": "short answers of a group get more, where they are right", "value": SHAPED_REQUEST},
 }
 
 RUN_REQUEST: dict[str, Any] = {
