@@ -163,7 +163,7 @@ def _letter_of(gold: str | int, texts: tuple[str, ...], labels: tuple[str, ...],
     text = str(gold).strip()
     if text in labels:
         return LETTERS[labels.index(text)]
-    if base is not None and text.isdecimal():
+    if base is not None and (isinstance(gold, int) or text.isdecimal()):
         return _numbered(int(text[:9]), base)
     if len(text) <= LONGEST_LETTER and (named := _LETTER.fullmatch(text)):
         return _unambiguous(named[1].upper(), texts, text)
@@ -190,8 +190,10 @@ def _places(text: str, texts: tuple[str, ...]) -> list[str]:
 
 
 def _unambiguous(letter: str, texts: tuple[str, ...], text: str) -> str:
-    """A letter that is the text of another option could mean either."""
+    """A letter that is the text of another option could mean either, unless no option has that letter."""
     same = _places(text, texts)
+    if len(same) == 1 and LETTERS.index(letter) >= len(texts):
+        return same[0]
     if same and letter not in same:
         raise GroundTruthInvalid(f"the gold {text!r} is the letter of one option and the text of another")
     return letter

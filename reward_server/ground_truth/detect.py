@@ -1,6 +1,6 @@
 """Which check judges a ground truth, told from its shape. A fallback: whoever knows the data set names the check.
 
-In this order, on the row and on what it wraps: reasoning-gym, instruction constraints, puzzles, tests of programs,
+In this order, on the row and on what it wraps: reasoning-gym, tests of programs, instruction constraints, puzzles,
 multiple choice, questions with several golds, and then the answer itself: a letter from A to J is a choice; what has
 a digit or a sign of mathematics, or stands in a row with `problem` or `solution`, is mathematics; other words are
 compared as text. So `5` is mathematics, not `numeric`, and `C` a choice, not the constant of an integral: where that is
@@ -120,11 +120,11 @@ def _is_choice(row: Any) -> bool:
 
 _SHAPES: tuple[tuple[Callable[[Any], bool], Detected], ...] = (
     (_is_gym, Detected(GoldKind.PUZZLE, "reasoning_gym")),
+    (has_tests, Detected(GoldKind.CODE_ASSERTS, "code")),
     (is_constraints, Detected(GoldKind.CONSTRAINTS, "ifeval")),
     (_is_countdown, Detected(GoldKind.PUZZLE, "countdown")),
     (_is_knights, Detected(GoldKind.PUZZLE, "knights_and_knaves")),
     (_is_sudoku, Detected(GoldKind.PUZZLE, "sudoku")),
-    (has_tests, Detected(GoldKind.CODE_ASSERTS, "code")),
     (_is_choice, Detected(GoldKind.MCQ, "choice")),
     (_is_twenty_four, Detected(GoldKind.PUZZLE, "twenty_four")),
 )
