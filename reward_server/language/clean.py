@@ -28,6 +28,7 @@ _SIGN = re.compile(
 _TAG = re.compile(r"<(?:/?[A-Za-z][\w:-]*(?:\s[^<>\n]{0,200})?/?|[|｜][^<>\n]{0,60}[|｜])>")
 # Of ASCII characters without what opens or closes notation around an address.
 _ADDRESS = re.compile(r"(?:https?://|(?<![A-Za-z0-9])www\.)[!#%-;=?-\[\]-_a-~]*(?<![.,;:!?)])")
+_DRAWING = re.compile(r"\[asy\][^\[]*(?:\[(?!/?asy\])[^\[]*)*\[/asy\]")  # Asymptote, as in solutions of contests
 _ENVIRONMENTS = _names(
     "equation align aligned alignat gather gathered multline eqnarray split cases dcases array subarray displaymath"
     " math matrix pmatrix bmatrix Bmatrix vmatrix Vmatrix smallmatrix tabular verbatim lstlisting minted tikzpicture"
@@ -63,13 +64,16 @@ class Cleaned:
 
 def clean(text: str) -> Cleaned:
     """The prose of a text and what was taken out of it."""
-    addresses: list[str] = []
+    found: list[str] = []
     if "://" in text or "www." in text:
-        addresses = _ADDRESS.findall(text)
+        found = _ADDRESS.findall(text)
         text = _ADDRESS.sub(" ", text)
+    if "[/asy]" in text:
+        found += _DRAWING.findall(text)
+        text = _DRAWING.sub(" ", text)
     scanner = _Scanner(text)
     scanner.run()
-    return Cleaned("".join(scanner.kept), (*addresses, *scanner.removed))
+    return Cleaned("".join(scanner.kept), (*found, *scanner.removed))
 
 
 class _Scanner:

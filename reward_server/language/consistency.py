@@ -38,7 +38,9 @@ KANA_IN_CHINESE = 0.2  # of Han and kana characters; up to here a sentence that 
 
 # What Chinese prose has and Japanese has not, in characters that both write. The others are known by not being in
 # Shift JIS: nearly all that were simplified in China alone, and the traditional ones that Japan has simplified.
-_CHINESE_WORDS = re.compile("[你她吧呢啊另說]|所以|因为|因此|如果|可以|但是|之后|是(?![非正認])")
+_CHINESE_WORDS = re.compile(
+    "[你她吧呢啊另說]|所以|因为|因此|如果|可以|但是|之后|由此|其次|等於|几个|一共|解得|我的|没有|是(?![非正認])"
+)
 _KANA = re.compile(f"[{KANA_CHARS}]")
 # Five or more words in a row: prose inside of what was taken out.
 _PROSE_IN_NOTATION = re.compile(
@@ -132,7 +134,7 @@ def _identified(script: str, words: Sequence[str], target: str) -> str | None:
     candidates = LANGUAGES[script]
     if SCRIPT_OF.get(target) == script and target not in candidates:
         candidates = (*candidates, target)
-    return among_one_script(script, words, candidates)
+    return among_one_script(script, words, candidates, target)
 
 
 def _label(script: str, target: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from reward_server.language.clean import clean
 from reward_server.language.consistency import by_language
@@ -30,7 +31,12 @@ def language_of_prompt(prompt: str, *, identified: bool = False) -> str | None:
 
     Where languages of one script are not told apart, or cannot be, it is the script's name, such as `latin`.
     """
-    prose = clean(plain(_last_turn(prompt)[:LOOKED_AT_CHARS])).prose
+    return _language(_last_turn(prompt)[:LOOKED_AT_CHARS], identified)
+
+
+@lru_cache(maxsize=256)  # the completions of a group share their prompt
+def _language(turn: str, identified: bool) -> str | None:
+    prose = clean(plain(turn)).prose
     counts = by_language(sentences_of(prose), "", identified)
     counts.pop(MIXED, None)
     units = sum(counts.values())

@@ -251,11 +251,16 @@ def test_cyrillic_look_alikes_do_not_make_english_russian() -> None:
 
 
 @needs_model
-def test_transliterated_chinese_is_not_english_where_languages_are_told_apart() -> None:
-    pinyin = "suoyi women ba liang ge shu xiangjia ranhou zai kan yibian jieguo yibian queren meiyou wenti. " * 3
-    value = judge(pinyin, target="en", identify=True).value
-    assert value is not None
-    assert value < 0.5
+@pytest.mark.parametrize(
+    "transliterated",
+    [
+        "yinwei zhege sanjiaoxing shi dengyao sanjiaoxing suoyi liangge dijiao xiangdeng",
+        "sono kazu ga kisuu naraba nijou mo kisuu ni narimasu",
+        "snachala vychislim a zatem podstavim v iskhodnoye uravneniye dlya proverki resheniya",
+    ],
+)
+def test_transliteration_is_not_english_where_languages_are_told_apart(transliterated: str) -> None:
+    assert judge(transliterated + ".", target="en", identify=True, min_units=5).value == 0.0
 
 
 def test_transliteration_counts_as_latin_for_a_chinese_target() -> None:

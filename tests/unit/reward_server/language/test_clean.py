@@ -43,6 +43,7 @@ CASES = [
     (r"unbalanced \frac{a{b} rest", "unbalanced {a{b} rest"),
     ("a backslash at the end \\", "a backslash at the end \\"),
     (r"$面积=长$ and \(\text{круг}_1\)", "面积 长 and круг"),
+    ("as in [asy]\ndraw(a--b, dir(90));\nlabel(x[1], a);\n[/asy] and [asy] not closed", "as in and [asy] not closed"),
     ("", ""),
 ]
 HOSTILE = [
@@ -98,7 +99,7 @@ HOSTILE = [
         "≤",
         "a≤",
     ),
-    *("http://", "http://.", "www.", "w", "'", "好", " ", "\n", "\u200b", "\ud800"),
+    *("http://", "http://.", "www.", "w", "[asy]", "[asy][/asy", "[", "'", "好", " ", "\n", "\u200b", "\ud800"),
 ]
 
 
@@ -114,7 +115,7 @@ def test_nothing_is_lost_but_what_is_said_to_be_removed(text: str, _: str) -> No
 
 
 @pytest.mark.parametrize("unit", HOSTILE)
-@pytest.mark.parametrize("end", ["", "\n\n\\) $=1"])
+@pytest.mark.parametrize("end", ["", "\n\n\\) $=1", "[/asy]"])
 def test_hostile_text_is_cleaned_in_a_moment(unit: str, end: str) -> None:
     """Whatever is quadratic takes a minute for so many characters."""
     text = unit * (50_000 // len(unit)) + end
