@@ -7,27 +7,33 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
+from reward_server.checks.arithmetic_steps import ArithmeticSteps
 from reward_server.checks.base import AnswerCheck, AskingCheck, Check, ChoosingCheck, Params, ProgramCheck
 from reward_server.checks.choice import ChoiceCheck
 from reward_server.checks.code_compiles import CodeCompiles
 from reward_server.checks.code_format import CodeFormat
 from reward_server.checks.code_tests import CodeCheck
 from reward_server.checks.cosine_length import CosineLength
+from reward_server.checks.countdown import Countdown
 from reward_server.checks.exact_match import ExactMatch
 from reward_server.checks.external_judge import ExternalJudge
 from reward_server.checks.ifeval import IFEval
 from reward_server.checks.json_schema import JsonSchemaCheck
+from reward_server.checks.knights_and_knaves import KnightsAndKnaves
 from reward_server.checks.l1_length import L1Length
 from reward_server.checks.language import Language
 from reward_server.checks.length_group import GroupLength
 from reward_server.checks.math_answer import MathAnswer
 from reward_server.checks.numeric import Numeric
 from reward_server.checks.overlong import Overlong
+from reward_server.checks.reasoning_gym import ReasoningGym
 from reward_server.checks.regex_match import RegexMatch
 from reward_server.checks.repetition import RepetitionPenalty
+from reward_server.checks.sudoku import Sudoku
 from reward_server.checks.tag_count import TagCount
 from reward_server.checks.tag_format import TagFormat
 from reward_server.checks.truncation import Truncation
+from reward_server.checks.twenty_four import TwentyFour
 from reward_server.errors import ConfigError
 
 ENTRY_POINTS = "assay.checks"
@@ -54,6 +60,12 @@ OURS: tuple[Check, ...] = (
     CodeCompiles(),
     ExternalJudge(),
     IFEval(),
+    Countdown(),
+    TwentyFour(),
+    KnightsAndKnaves(),
+    Sudoku(),
+    ReasoningGym(),
+    ArithmeticSteps(),
 )
 
 
