@@ -15,7 +15,9 @@ from reward_server.text.strict_json import NotJson, Schema, SchemaInvalid, compi
 from reward_server.text.tags import fenced_blocks
 from reward_server.wire import GoldKind
 
-IN_PLACE_CHARS = 20_000  # an answer of so many characters is matched against any pattern within milliseconds
+IN_PLACE_CHARS = 100_000  # read and judged within some milliseconds
+IN_PLACE_WITH_PATTERNS = 20_000  # the same against any pattern
+LOCATED_CHARS = 4_000  # in a longer answer nobody looks for the place of the fault
 JSON_MARKS = frozenset({"", "json"})
 
 
@@ -42,7 +44,7 @@ class JsonParams(Params):
 
 
 class JsonSchemaCheck(HeavyCheck):
-    """A long answer against a schema with patterns is matched in a worker: linear time can still be long."""
+    """A long answer is judged in a worker: time linear in it, for patterns above all, can still be long."""
 
     name: ClassVar[str] = "json"
     description: ClassVar[str] = "1 when the answer is JSON, read strictly, and fits the schema, else 0"
@@ -51,7 +53,7 @@ class JsonSchemaCheck(HeavyCheck):
     params: ClassVar[type[Params]] = JsonParams
     detail: ClassVar[Mapping[str, str]] = {
         "failed": "no_answer, not_json, nested_too_deeply, duplicate_key or schema",
-        "at": "where the schema is broken, and the keyword that is",
+        "at": "where the schema is broken, and the keyword that is; null in answers of more than 4,000 characters",
     }
     example: ClassVar[Mapping[str, Any]] = {
         "checks": [
@@ -75,9 +77,8 @@ class JsonSchemaCheck(HeavyCheck):
 
     def judge_in_place(self, item: CheckInput, params: JsonParams) -> Verdict | None:
         schema = _schema(item, params)
-        if schema is not None and schema.has_patterns and len(item.completion) > IN_PLACE_CHARS:
-            return None
-        return _judged(item, params, schema)
+        limit = IN_PLACE_WITH_PATTERNS if schema is not None and schema.has_patterns else IN_PLACE_CHARS
+        return _judged(item, params, schema) if len(item.completion) <= limit else None
 
     def judge(self, item: CheckInput, params: JsonParams) -> Verdict:
         return _judged(item, params, _schema(item, params))
@@ -101,12 +102,14 @@ def _fault(item: CheckInput, params: JsonParams, schema: Schema | None) -> tuple
     answer = final_answer(item.completion)
     if answer is None or not answer.strip():
         return "no_answer", None
+    text = _unfenced(answer.strip())
     try:
-        value = parsed(_unfenced(answer.strip()), unique_keys=params.unique_keys)
+        value = parsed(text, unique_keys=params.unique_keys)
     except NotJson as error:
         return str(error), None
-    at = None if schema is None else schema.fault(value)
-    return (None, None) if at is None else ("schema", at)
+    if schema is None or schema.fits(value):
+        return None, None
+    return "schema", schema.fault(value) if len(text) <= LOCATED_CHARS else None
 
 
 def _unfenced(answer: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import re2  # type: ignore[import-untyped]
+import re2
 
 PATTERNS_KEPT = 64
 MAX_BYTES = 1 << 20  # of one compiled pattern and of its automaton

@@ -43,7 +43,8 @@ _UNIT = re.compile(
     "\\\\[a-z]++|([\u3005\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff\u3040-\u30ff\uff66-\uff9f"
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]|[\uac00-\ud7af]++|[^\\W\\d_]{2,}+)"
 )
-_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060-\u2064\ufe00-\ufe0f\ufeff]+")
+# Invisible characters, and accents written by themselves: with them each turn of a loop could be made to look new.
+_UNSEEN = re.compile("[\u00ad\u200b-\u200f\u2060-\u2064\u0300-\u036f\ufe00-\ufe0f\ufeff]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def words_of(text: str) -> Iterator[str]:
     """The words as they are compared: their letters in one case; commands of LaTeX are none."""
     folded = text.casefold()
     if not folded.isascii():
-        folded = _INVISIBLE.sub("", folded)
+        folded = _UNSEEN.sub("", folded)
     return filter(None, _UNIT.findall(folded))
 
 

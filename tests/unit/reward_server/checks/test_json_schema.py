@@ -103,6 +103,14 @@ def test_a_bomb_of_brackets_is_simply_wrong(opened: str) -> None:
     assert judge("[" * 100 + "]" * 100) == (1.0, None)
 
 
+def test_a_long_answer_full_of_faults_is_simply_wrong() -> None:
+    """To collect the faults below an `anyOf` would take seconds."""
+    schema = {"anyOf": [{"items": {"type": "string"}}, {"items": {"type": "boolean"}}]}
+    started = time.perf_counter()
+    assert judge("[" + "1," * 400_000 + "1]", json_schema=schema) == (0.0, "schema")
+    assert time.perf_counter() - started < 2
+
+
 def test_no_pattern_hangs() -> None:
     schema = {"type": "object", "properties": {"a": {"pattern": "(a+)+$"}}}
     started = time.perf_counter()
@@ -117,7 +125,8 @@ def test_a_long_answer_is_matched_against_patterns_in_a_worker(schema: dict[str,
     in_place = check.judge_in_place(CheckInput('{"a": "a"}'), JsonParams(json_schema=schema))
     assert in_place is not None
     assert in_place.value == 1.0
-    assert check.judge_in_place(CheckInput(long), JsonParams(json_schema=PERSON)) is not None
+    assert check.judge_in_place(CheckInput(long[:30_000]), JsonParams(json_schema=PERSON)) is not None
+    assert check.judge_in_place(CheckInput(long), JsonParams(json_schema=PERSON)) is None
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,7 @@ LOOPS = {
     "changing case": " ".join(("WAIT, LET ME SEE." if n % 2 else "Wait, let me see.") for n in range(50)),
     "changing signs": " ".join(f"Wait{'.,;:!?'[n % 6]} let me see{'.,;:!?'[n % 5]}" for n in range(50)),
     "zero-width spaces": " ".join(f"Wait, let me ch{chr(0x200B) * (n % 7)}eck again." for n in range(50)),
+    "accents": " ".join("Wait, let me ch" + chr(0x300 + n) + "eck again." for n in range(50)),
     "Chinese": "我们来重新计算一下这个结果。" * 50,
     "Chinese, counted": "".join(f"等等，第{n}种情况不对。" for n in range(50)),
     "Japanese": "もう一度計算してみましょう。" * 50,
