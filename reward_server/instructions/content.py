@@ -39,21 +39,23 @@ class Postscript(Instruction):
     postscript_marker: Phrase = Field(description='how it begins, such as "P.S."')
 
     def lacks(self, response: Response) -> str | None:
-        marker = _marker(fold(self.postscript_marker))
+        written, marker = _marker(fold(self.postscript_marker))
+        lines = response.lines if written.search(response.text) else []
         said = False
-        for number, line in enumerate(response.lines):
+        for number, line in enumerate(lines):
             end = _marked(line, marker, said)
-            if end is not None and says_something(line[end:] + "".join(response.lines[number + 1 :])):
+            if end is not None and says_something(line[end:] + "".join(lines[number + 1 :])):
                 return None
             said = said or says_something(line)
         return f"no postscript that begins with {self.postscript_marker[:40]!r} at the end"
 
 
 @lru_cache(maxsize=256)
-def _marker(folded: str) -> re.Pattern[str]:
-    """The marker where a line begins; its last full stop and spaces inside it may be there or not."""
+def _marker(folded: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """The marker, and the marker where a line begins; its last full stop and spaces inside it may be there or not."""
     letters = [re.escape(char) for char in folded.rstrip(".") or folded if not char.isspace()]
-    return re.compile(_BEFORE_MARKER + r"\s?".join(letters) + r"(?!\w)\.?", re.IGNORECASE)
+    written = r"\s?".join(letters) + r"(?!\w)\.?"
+    return re.compile(written, re.IGNORECASE), re.compile(_BEFORE_MARKER + written, re.IGNORECASE)
 
 
 def _marked(line: str, marker: re.Pattern[str], said: bool) -> int | None:

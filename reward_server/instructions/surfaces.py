@@ -57,8 +57,7 @@ class CapitalWordFrequency(Instruction):
     capital_relation: Relation = Field(description='"less than" or "at least"')
 
     def lacks(self, response: Response) -> str | None:
-        words = _ACRONYM_OR_WORD.findall(response.text)
-        found = sum(word.removesuffix("'s").removesuffix("’s").isupper() for word in words)
+        found = sum(_is_capital(word) for word in _ACRONYM_OR_WORD.findall(response.text))
         return count_fault("words in capitals", found, self.capital_relation, self.capital_frequency)
 
 
@@ -95,6 +94,10 @@ class NoComma(Instruction):
         if not text.isascii():
             found += len(_OTHER_COMMAS.findall(text)) + len(_LOW_COMMA.findall(text))
         return f"found {found} commas" if found else None
+
+
+def _is_capital(word: str) -> bool:
+    return word.isupper() or (word[-2:] in ("'s", "’s") and word[:-2].isupper())
 
 
 def _is_latin(text: str) -> bool:

@@ -47,6 +47,9 @@ _COMPATIBLE = _compatible()
 _TWINS = str.maketrans("аеорсухіјѕԁһАВЕКМНОРСТХІЈЅοαινΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "aeopcyxijsdhABEKMHOPCTXIJSoaivABEZHIKMNOPTYX")
 _HAS_TWIN = re.compile("[" + "".join(map(chr, _TWINS)) + "]")
 _LATIN = re.compile("[A-Za-z]")
+# Letters with accents, and Hangul syllables, that are written in parts. Whole texts are not put in normal form: that
+# takes quadratic time on long runs of marks.
+_IN_PARTS = re.compile("[^\\W\\d_][\u0300-\u036f]{1,4}|[\u1100-\u1112][\u1161-\u1175][\u11a8-\u11c2]?")
 
 
 class Response:
@@ -87,6 +90,7 @@ def fold(text: str) -> str:
     """
     if not text.isascii():
         text = text.translate(_COMPATIBLE)
+        text = _IN_PARTS.sub(lambda part: unicodedata.normalize("NFC", part.group()), text)
         if _HAS_TWIN.search(text):
             text = _WORD.sub(lambda word: _one_script(word.group()), text)
     return " ".join(text.casefold().split())

@@ -29,6 +29,7 @@ from reward_server.instructions.text import count_words
         ("No stop\n\nNo stop either", 2),
         ("# Heading\nText one. Text two.", 2),
         ("<<Title>>\n\nText.", 1),
+        ("<<Title>> it is called. More.", 2),
         ("Do this:\n1. First.\n2. Second. And more.\n- third", 5),
         ("今天很好。明天呢？不知道！", 3),
         ("他说：“好。”然后走了。", 2),
