@@ -7,6 +7,8 @@ fence at the start of a line, which runs to the end as in CommonMark.
 
 `$` opens a formula by pandoc's rule: closed in the same line, no space behind the opening sign and none before the
 closing one, no digit behind that. `$5 and $10` is money.
+
+Chinese, Cyrillic and other words in which no notation is written stay, in formulas and in code.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ _OPENING = re.compile(r"[`~$\\<>=≤≥≠≈≡]")
 _SIGN = re.compile(
     r"`+|~+|\$\$?|\\(?:begin\{(?P<environment>[a-zA-Z]+\*?)\}|[A-Za-z]+\*?|[\s\S]|$)|<|>+=?|=+>?|[≤≥≠≈≡]"
 )
-_TAG = re.compile(r"<(?:/?[A-Za-z][\w:-]*(?:\s[^<>\n]{0,200})?/?|[|｜][^<>\n]{0,60}[|｜])>")
+_TAG = re.compile(r"<(?:/?[A-Za-z][\w:-]*(?:\s+[\w:-]+\s*=[^<>\n]{0,200})?\s*/?|[|｜][^<>\n]{0,60}[|｜])>")
 # Of ASCII characters without what opens or closes notation around an address.
 _ADDRESS = re.compile(r"(?:https?://|(?<![A-Za-z0-9])www\.)[!#%-;=?-\[\]-_a-~]*(?<![.,;:!?)])")
 _DRAWING = re.compile(r"\[asy\][^\[]*(?:\[(?!/?asy\])[^\[]*)*\[/asy\]")  # Asymptote, as in solutions of contests
@@ -44,8 +46,8 @@ _OPERAND = r"(?:[A-Za-z0-9_()\[\]|+*/^%'×·÷-]|[.,](?=[0-9]))+"
 _RIGHT_SIDE = re.compile(rf"[ \t]*{_OPERAND}(?:[ \t]*[-+*/^×·÷][ \t]*{_OPERAND})*")
 _LEFT_OPERAND = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_()[]|+*/^%'×·÷-")
 _OPERATORS = frozenset("-+*/^×·÷")
-# Letters of writing in which no formula is written: they are words wherever they stand.
-_WORDS_IN_FORMULAS = re.compile(
+# Letters of writing in which no notation is written: else `\\text{总价}` and comments would be places to hide thoughts.
+_WORDS_IN_NOTATION = re.compile(
     "[\u0400-\u052f\u0600-\u06ff\u0900-\u0fff\u1100-\u11ff\u3041-\u30ff\u3400-\u9fff\uac00-\ud7a3]+"
 )
 
@@ -131,14 +133,14 @@ class _Scanner:
         start, inside = match.span()
         if match.group() == "$$":
             end = self._find("$$", inside)
-            return self._remove_formula(start, end + 2) if end >= 0 else inside
+            return self._remove(start, end + 2) if end >= 0 else inside
         if self.text[inside : inside + 1].isspace() or start < self._no_dollar_before:
             return inside
         line_end = self._line_end(inside)
         end = self.text.find("$", inside + 1, line_end)
         while end >= 0:
             if self._closes(end):
-                return self._remove_formula(start, end + 1)
+                return self._remove(start, end + 1)
             end = self.text.find("$", end + 1, line_end)
         self._no_dollar_before = line_end
         return inside
@@ -155,12 +157,12 @@ class _Scanner:
         if name and name.rstrip("*") in _ENVIRONMENTS:
             closing = f"\\end{{{name}}}"
             end = self._find(closing, inside)
-            return self._remove_formula(start, end + len(closing)) if end >= 0 else self._remove(start, inside)
+            return self._remove(start, end + len(closing)) if end >= 0 else self._remove(start, inside)
         if not sign[1:2].isascii() or not sign[1:2].isalpha():
             return inside
         if sign[1:] in _TEXT_COMMANDS:
             return self._remove(start, inside)
-        return self._remove_formula(start, inside if name else self._arguments(inside))
+        return self._remove(start, inside if name else self._arguments(inside))
 
     def _bracketed(self, start: int, inside: int, closing: str) -> int:
         """A formula does not run over an empty line: there the closing sign has been forgotten."""
@@ -168,7 +170,7 @@ class _Scanner:
         paragraph = self._find("\n\n", inside)
         if end < 0 or 0 <= paragraph < end:
             return inside
-        return self._remove_formula(start, end + len(closing))
+        return self._remove(start, end + len(closing))
 
     def _arguments(self, at: int) -> int:
         """The end of the arguments, indices and exponents of a command whose name ends at `at`."""
@@ -234,22 +236,17 @@ class _Scanner:
         return end if end >= 0 else len(self.text)
 
     def _remove(self, start: int, end: int) -> int:
+        """Words of a script in which no notation is written stay: they are prose in formulas and code too."""
         self.kept.append(self.text[self._from : start])
-        self.kept.append(" ")
-        self.removed.append(self.text[start:end])
-        self._from = end
-        return end
-
-    def _remove_formula(self, start: int, end: int) -> int:
-        """Words of a script in which no formula is written stay: `\\text{总价}` is prose, and could hide it."""
-        formula = self.text[start:end]
-        if formula.isascii():
-            return self._remove(start, end)
-        words = _WORDS_IN_FORMULAS.findall(formula)
-        self._remove(start, end)
+        removed = self.text[start:end]
+        words = [] if removed.isascii() else _WORDS_IN_NOTATION.findall(removed)
         if words:
-            self.removed[-1] = _WORDS_IN_FORMULAS.sub("", formula)
-            self.kept.append(" ".join(words) + " ")
+            removed = _WORDS_IN_NOTATION.sub("", removed)
+            self.kept.append(f" {' '.join(words)} ")
+        else:
+            self.kept.append(" ")
+        self.removed.append(removed)
+        self._from = end
         return end
 
 

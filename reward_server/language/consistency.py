@@ -43,9 +43,7 @@ _CHINESE_WORDS = re.compile(
 )
 _KANA = re.compile(f"[{KANA_CHARS}]")
 # Five or more words in a row: prose inside of what was taken out.
-_PROSE_IN_NOTATION = re.compile(
-    r"\b(?:[^\W\d_]{2,}[ ,]+){4,}[^\W\d_]{2,}|[\u3041-\u30ff\u3400-\u9fff\uac00-\ud7a3]{4,}"
-)
+_PROSE_IN_NOTATION = re.compile(r"\b(?:[^\W\d_]{2,}[ ,]+){4,}[^\W\d_]{2,}")
 
 
 @dataclass(frozen=True)

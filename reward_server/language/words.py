@@ -23,6 +23,7 @@ from reward_server.language.scripts import (
 
 MIXED = "mixed"  # script of a word of Latin and Cyrillic letters, which no language writes
 MAX_ACRONYM = 5  # letters
+MAX_IDENTIFIER = 50  # letters; what is longer are words, joined to look like one
 MIN_SHOUTED = 3  # short words in capitals: as many, and most of what is said, are no acronyms
 MAX_SENTENCES = 2_000  # read one by one, which bounds the time for any text
 _FUNCTIONS = (
@@ -36,6 +37,7 @@ _STOPS = re.compile(r"[!?。！？؟।॥;；…\n]+|\.(?![0-9A-Za-z])")
 _TOKENS = re.compile(rf"[{LATIN_CHARS}0-9_]+(?:['’-][{LATIN_CHARS}]+|[./@](?=[a-z0-9_]{{2}})[{LATIN_CHARS}0-9_]+)*")
 # Articles and pronouns where they stand in front of a word; letters elsewhere.
 _ONE_LETTER_WORDS = re.compile(r"(?<!\S)[aAI](?= [A-Za-z]{2})")
+_HUMPS = re.compile(r"[A-Z][^\W\d_A-Z]+|[^\W\d_A-Z]{2,}|[A-Z]{2,}")
 _JOINTS = re.compile("[-'’/]")
 _HAN_RUNS = re.compile(f"[{HAN_CHARS}]+")
 _OTHER_RUNS = re.compile(NON_LATIN_RUNS)
@@ -126,6 +128,8 @@ def _words_in_token(token: str) -> list[str]:
     """The token where it is a word, both parts of `and/or`, and nothing where it is notation."""
     if len(token) == 1:
         return [] if token.isascii() else [token]
+    if len(token) > MAX_IDENTIFIER:
+        return _HUMPS.findall(token)
     if token.isalpha():
         known = token.isupper() or (token[1:].islower() and token.lower() not in FUNCTIONS)
         return [token] if known else []

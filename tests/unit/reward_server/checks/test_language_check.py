@@ -231,6 +231,29 @@ def test_thoughts_in_formulas_and_comments_are_counted_and_flagged() -> None:
     assert hidden.value < 0.2
 
 
+@pytest.mark.parametrize(
+    "disguise",
+    ["`{}`", "``{}``", "${}$", "$${}$$", "\\({}\\)", "\\text{{{}}}", "\\foo{{{}}}", "<x {}>", "\n```\n# {}\n```\n"],
+)
+def test_chinese_counts_in_formulas_code_and_tags_too(disguise: str) -> None:
+    """No notation is written in Chinese, so it needs no guess whether nearly everything is notation."""
+    assert judge(ENGLISH + disguise.format(CHINESE)).value == judge(ENGLISH + CHINESE).value
+
+
+@pytest.mark.parametrize("joint", ["_", "-", "/", "."])
+def test_sentences_joined_to_one_long_identifier_are_words(joint: str) -> None:
+    joined = joint.join(ENGLISH.lower().rstrip(".").split())
+    value = judge(CHINESE + joined, target="zh").value
+    assert value is not None
+    assert value < 0.6
+    assert judge(CHINESE + "".join(ENGLISH.title().split()), target="zh").value == value
+
+
+@pytest.mark.parametrize("disguise", ["<think {}>", "<!-- {} -->", "~~{}~~", "**{}**", "> {}", "$5 {} $6"])
+def test_prose_in_what_only_looks_like_notation_is_prose(disguise: str) -> None:
+    assert judge(CHINESE + disguise.format(ENGLISH.rstrip(".")), target="zh").detail["foreign"]["latin"] >= 15
+
+
 @pytest.mark.parametrize("disguise", ["\u200b", "\u2060", "\u00ad", "\ufe0f"])
 def test_invisible_characters_inside_of_words_change_nothing(disguise: str) -> None:
     plain = judge(CHINESE + ENGLISH, target="zh")
