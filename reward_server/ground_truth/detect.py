@@ -26,7 +26,7 @@ from reward_server.ground_truth.option_lists import listed_options
 from reward_server.wire import GoldKind
 
 MAX_ROWS = 12
-MAX_TEXT = 2_000_000
+MAX_TEXT = 64_000_000  # tests of one problem can be many megabytes
 _INSIDE = (
     "reward_model", "verification_info", "ground_truth", "info", "metadata", "extra_info", "input_output", "tests",
 )  # fmt: skip
