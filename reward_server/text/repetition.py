@@ -99,10 +99,12 @@ def _in_blocks(units: str, ngram: int) -> float:
         return 0.0
     worst = 0.0
     for size in BLOCKS:
-        if size == BLOCKS[0] or len(units) >= 2 * size:
+        if worst < 1.0 and (size == BLOCKS[0] or len(units) >= 2 * size):
             blocks = _cut(units, max(1, round(len(units) / size)))
             worst = max(worst, sum(len(block) * _looping(block, ngram) for block in blocks) / len(units))
-    return worst if len(units) < 2 * BLOCKS[0] else max(worst, _ramp(_covered(units, FAR * ngram)))
+    if worst == 1.0 or len(units) < 2 * BLOCKS[0]:
+        return worst
+    return max(worst, _ramp(_covered(units, FAR * ngram)))
 
 
 def _cut(units: str, count: int) -> list[str]:

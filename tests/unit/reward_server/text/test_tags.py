@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from reward_server.text.tags import code_spans, fenced_blocks, tags, without_code
+from reward_server.text.tags import _read, code_spans, fenced_blocks, tags, without_code
 
 NAMES = ("think", "answer")
 
@@ -168,6 +168,7 @@ def test_no_mixture_of_marks_and_tags_breaks_the_reading() -> None:
     for _ in range(3000):
         text = "".join(chance.choices(parts, k=chance.randrange(1, 40)))
         found = tags(text, NAMES)
+        assert found == _read(text, NAMES)[0]  # also where it was clear at first sight
         assert all(text[tag.start : tag.end] == str(tag) for tag in found)
         assert [tag.start for tag in found] == sorted({tag.start for tag in found})
         spans = code_spans(text)
