@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from reward_server.checks.registry import checks
 from reward_server.openapi import VALIDATE_REQUEST
 from reward_server.wire_validation import ValidateResponse
+from tests.contract.test_math import many_surds
 from tests.server_process import running_server
 
 CASES = Path(__file__).parent.parent / "unit" / "reward_server" / "ground_truth" / "cases" / "rows.jsonl"
@@ -199,3 +201,14 @@ def test_gold_kind_stands_in_every_score(server_url: str) -> None:
         body = {"checks": [{"check": check}], "items": [{"completion": "no idea", "ground_truth": gold}]}
         result = httpx.post(f"{server_url}/v1/score", json=body, timeout=60).json()["results"][0]
         assert (result["status"], result["gold_kind"]) == ("ok", kind)
+
+
+def test_hostile_golds_are_read_in_time_and_never_hang(server_url: str, shared: Path) -> None:
+    rows = rows_of(shared / "cases" / "math" / "hostile.jsonl")
+    golds = [row["pred"] for row in rows] + [many_surds(3), "9" * 100_000, "\\boxed{" * 20_000]
+    for rules in ({"checks": [{"check": "math"}]}, {}):
+        started = time.monotonic()
+        answer = validate(server_url, *golds, **rules)
+        assert time.monotonic() - started < 30
+        assert answer["summary"]["errors"] == 0, answer["summary"]
+        assert answer["summary"]["verifiable"] >= len(rows) // 2
