@@ -5,7 +5,27 @@ Tags that are only quoted in code are no tags here, exactly as for the check `fo
 
 from __future__ import annotations
 
+from typing import Protocol
+
+from reward_server.text.layout import is_prefilled
 from reward_server.text.tags import Tag, tags
+
+
+class Prompted(Protocol):
+    """What is needed of an item to say where its thinking begins."""
+
+    @property
+    def completion(self) -> str: ...
+    @property
+    def prompt(self) -> str | None: ...
+    @property
+    def think_prefilled(self) -> bool | None: ...
+
+
+def with_prefill(item: Prompted) -> str:
+    """The completion behind the <think> that a chat template wrote for it: cut off, it is a thought and no answer."""
+    prefilled = is_prefilled(item.prompt, "think") if item.think_prefilled is None else item.think_prefilled
+    return "<think>" + item.completion if prefilled else item.completion
 
 
 def after_thinking(completion: str) -> str | None:

@@ -9,7 +9,7 @@ import orjson
 from pydantic import Field, JsonValue, model_validator
 
 from reward_server.checks.base import CheckInput, GoldView, HeavyCheck, Params, Verdict
-from reward_server.completion import final_answer
+from reward_server.completion import final_answer, with_prefill
 from reward_server.errors import GroundTruthInvalid
 from reward_server.text.strict_json import NotJson, Schema, SchemaInvalid, compiled, parsed
 from reward_server.text.tags import fenced_blocks
@@ -99,7 +99,7 @@ def _judged(item: CheckInput, params: JsonParams, schema: Schema | None) -> Verd
 
 
 def _fault(item: CheckInput, params: JsonParams, schema: Schema | None) -> tuple[str | None, str | None]:
-    answer = final_answer(item.completion)
+    answer = final_answer(with_prefill(item))
     if answer is None or not answer.strip():
         return "no_answer", None
     text = _unfenced(answer.strip())

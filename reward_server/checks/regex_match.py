@@ -8,13 +8,14 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from reward_server.checks.base import CheckInput, GoldView, HeavyCheck, Params, Verdict
-from reward_server.completion import final_answer, thinking
+from reward_server.completion import final_answer, thinking, with_prefill
 from reward_server.errors import GroundTruthInvalid
 from reward_server.text.patterns import Pattern, PatternInvalid, compiled
 from reward_server.wire import GoldKind
 
 MOST_PATTERNS = 32
 LONGEST_PATTERN = 10_000
+SHOWN_CHARS = 400
 IN_PLACE_STEPS = 20_000_000  # what RE2 does in the worst case within some tens of milliseconds
 
 PatternText = Annotated[str, Field(min_length=1, max_length=LONGEST_PATTERN)]
@@ -80,14 +81,16 @@ class RegexMatch(HeavyCheck):
 
     def judge(self, item: CheckInput, params: RegexParams) -> Verdict:
         patterns = _patterns(item, params)
-        failed = _failed(_part(item.completion, params), patterns, whole=params.mode == "fullmatch")
+        failed = _failed(_part(item, params), patterns, whole=params.mode == "fullmatch")
         gold_kind = GoldKind.CONSTRAINTS if params.from_ground_truth else None
         return Verdict(float(failed is None), {"failed": failed, "part": params.part}, gold_kind=gold_kind)
 
     def read_gold(self, item: CheckInput, params: RegexParams) -> GoldView | None:
         if not params.from_ground_truth:
             return None
-        return GoldView(GoldKind.CONSTRAINTS, "\n".join(pattern.written for pattern in _golds(item, params)))
+        return GoldView(
+            GoldKind.CONSTRAINTS, "\n".join(pattern.written for pattern in _golds(item, params))[:SHOWN_CHARS]
+        )
 
 
 def _failed(text: str | None, patterns: list[tuple[str, Pattern, bool]], *, whole: bool) -> str | None:
@@ -100,9 +103,10 @@ def _failed(text: str | None, patterns: list[tuple[str, Pattern, bool]], *, whol
     return None
 
 
-def _part(completion: str, params: RegexParams) -> str | None:
+def _part(item: CheckInput, params: RegexParams) -> str | None:
     if params.part == "all":
-        return completion.strip()
+        return item.completion.strip()
+    completion = with_prefill(item)
     text = thinking(completion) if params.part == "think" else final_answer(completion)
     return None if text is None else text.strip()
 

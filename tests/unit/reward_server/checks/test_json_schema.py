@@ -78,6 +78,11 @@ def test_the_fault_is_named(completion: str, failed: str) -> None:
     assert judge(completion, json_schema=PERSON) == (0.0, failed)
 
 
+def test_a_thought_that_the_prompt_began_is_no_answer() -> None:
+    item = CheckInput("[1]", prompt="A list?<think>\n")
+    assert JsonSchemaCheck().judge(item, JsonParams()).detail["failed"] == "no_answer"
+
+
 def test_where_the_schema_is_broken_is_said() -> None:
     assert verdict('{"name": "Ann", "age": "7"}', json_schema=PERSON).detail["at"] == "/age type"
     assert verdict("[]", json_schema=PERSON).detail["at"] == "/ type"

@@ -57,6 +57,16 @@ def test_a_thought_that_never_ends_has_no_answer() -> None:
     assert judge("<think>green", required=["green"]) == (0.0, "no_text")
 
 
+def test_a_thought_that_the_prompt_began_is_no_answer_either() -> None:
+    def value(**item: Any) -> float | None:
+        return RegexMatch().judge(CheckInput("green", **item), RegexParams(required=("green",))).value
+
+    assert value(prompt="Which colour?\n<think>\n") == 0.0
+    assert value(think_prefilled=True) == 0.0
+    assert value(prompt="Close each <think>", think_prefilled=False) == 1.0
+    assert value(prompt="Which colour?") == 1.0
+
+
 @pytest.mark.parametrize("nothing", ["", " \n", "<think>a</think>", "<think>bad</think><answer> </answer>"])
 def test_saying_nothing_does_not_keep_what_is_forbidden_out(nothing: str) -> None:
     assert judge(nothing, forbidden=["bad"]) == (0.0, "no_text")
