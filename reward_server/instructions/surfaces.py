@@ -93,7 +93,7 @@ class NoComma(Instruction):
         found = text.count(",")
         if not text.isascii():
             found += len(_OTHER_COMMAS.findall(text)) + len(_LOW_COMMA.findall(text))
-        return f"found {found} commas" if found else None
+        return f"expected no commas, found {found}" if found else None
 
 
 def _is_capital(word: str) -> bool:

@@ -33,7 +33,7 @@ def test_the_detail_says_of_each_instruction_why_it_was_not_followed() -> None:
     verdict = judge("One, two", TWO)
     assert verdict.detail == {
         "instructions": [
-            {"id": "punctuation:no_comma", "followed": False, "reason": "found 1 commas"},
+            {"id": "punctuation:no_comma", "followed": False, "reason": "expected no commas, found 1"},
             {
                 "id": "length_constraints:number_words",
                 "followed": False,
