@@ -5,8 +5,9 @@ size: there prose, solutions and code repeat themselves about as much at 500 wor
 all of its block. What lies farther apart is found by longer n-grams over the whole, by equal lines, and by loops that
 the text ends in.
 
-Words are compared by their letters: case, digits, single Latin letters and signs do not count, so "Wait, case 1",
-"Wait, case 2" is a loop, and a table of numbers is none. Han characters, kana and letters of other scripts without
+Words are compared by their letters: case, single Latin letters and signs do not count. Numbers do; only where a phrase
+comes back many times with hardly more than a counter in it ("Wait, case 1", "Wait, case 2") they do not. A search that
+tries one sum after the other in the same words is no loop. Han characters, kana and letters of other scripts without
 spaces are units of their own. Where a text has few words its characters are compared as they are.
 """
 
@@ -24,10 +25,11 @@ HONEST = 0.6
 LOOPING = 0.9
 
 BLOCKS = (1000, 250)  # units in which n-grams are compared; in small blocks a short loop stands out
-LOOP_TURNS = 20  # words alone may be an enumeration: below so many turns they count by the share of it
+COUNTED_TURNS = (10, 30)  # a counted phrase is an enumeration up to the first and a loop from the second on
+COUNTERS = (1.5, 3.0)  # numbers in each turn: up to the first a counter, from the second on work is done with them
 FAR = 4  # times the length of the n-grams: so long ones are hardly repeated by honest text at any distance
 TOKENS_PER_WORD = 3
-FEWEST_UNITS = 20  # fewer say nothing
+FEWEST_UNITS = 30  # fewer say nothing
 FEWEST_SIGNS = 100
 FEWEST_LINES = 5
 SHORTEST_LINE = 4  # characters; shorter ones are brackets and the like
@@ -41,7 +43,7 @@ MOST_CODES = 0x110000
 
 _UNIT = re.compile(
     "\\\\[a-z]++|([\u3005\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff\u3040-\u30ff\uff66-\uff9f"
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]|[\uac00-\ud7af]++|[^\\W\\d_]{2,}+)"
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]|[\uac00-\ud7af]++|[^\\W\\d_]{2,}+|[0-9]++)"
 )
 # Invisible characters, and accents written by themselves: with them each turn of a loop could be made to look new.
 _UNSEEN = re.compile("[\u00ad\u200b-\u200f\u2060-\u2064\u0300-\u036f\ufe00-\ufe0f\ufeff]+")
@@ -63,14 +65,16 @@ class Repetition:
 
 def repetition(text: str, ngram: int, token_ids: tuple[int, ...] | None = None) -> Repetition:
     """The measures of a text; `ngram` in words, for token ids and distant repeats a multiple of it."""
-    words = _encoded(words_of(text))
+    units = list(units_of(text))
+    words = [unit for unit in units if not unit.isdigit()]
     signs = "".join(text.split())
-    loop = _final_loop(signs, FEWEST_SIGNS, LONG_LOOP_SIGNS, exact=True)
+    loop = _final_loop(signs, FEWEST_SIGNS, LONG_LOOP_SIGNS)
     if len(words) * SIGNS_PER_WORD < len(signs):
         ngrams = _ramp(_covered(signs, SIGNS_NGRAM)) if len(signs) >= FEWEST_SIGNS else 0.0
     else:
-        ngrams = _in_blocks(words, ngram)
-        loop = max(loop, _final_loop(words, FEWEST_UNITS, LONG_LOOP_WORDS, exact=False))
+        codes = _encoded(units)
+        ngrams = max(_in_blocks(codes, ngram), _counted(units, _encoded(words), ngram))
+        loop = max(loop, _final_loop(codes, FEWEST_UNITS, LONG_LOOP_WORDS))
     return Repetition(
         ngrams=ngrams,
         loop=loop,
@@ -79,8 +83,8 @@ def repetition(text: str, ngram: int, token_ids: tuple[int, ...] | None = None) 
     )
 
 
-def words_of(text: str) -> Iterator[str]:
-    """The words as they are compared: their letters in one case; commands of LaTeX are none."""
+def units_of(text: str) -> Iterator[str]:
+    """The words as they are compared, and the numbers between them; commands of LaTeX are none."""
     folded = text.casefold()
     if not folded.isascii():
         folded = _UNSEEN.sub("", folded)
@@ -100,23 +104,35 @@ def _in_blocks(units: str, ngram: int) -> float:
     worst = 0.0
     for size in BLOCKS:
         if worst < 1.0 and (size == BLOCKS[0] or len(units) >= 2 * size):
-            blocks = _cut(units, max(1, round(len(units) / size)))
-            worst = max(worst, sum(len(block) * _looping(block, ngram) for block in blocks) / len(units))
+            blocks = _cut(units, size)
+            worst = max(worst, sum(len(block) * _ramp(_covered(block, ngram)) for block in blocks) / len(units))
     if worst == 1.0 or len(units) < 2 * BLOCKS[0]:
         return worst
     return max(worst, _ramp(_covered(units, FAR * ngram)))
 
 
-def _cut(units: str, count: int) -> list[str]:
-    return [units[start:end] for start, end in pairwise(len(units) * i // count for i in range(count + 1))]
-
-
-def _looping(block: str, ngram: int) -> float:
-    share = _ramp(_covered(block, ngram))
-    if not share:
+def _counted(units: list[str], words: str, ngram: int) -> float:
+    """The same within blocks for a phrase that comes back with another number each time."""
+    if len(words) < FEWEST_UNITS:
         return 0.0
-    turns = Counter(_ngrams(block, ngram)).most_common(1)[0][1]
-    return share * min(1.0, turns / LOOP_TURNS)
+    loops = [(block, _ramp(_covered(block, ngram))) for block in _cut(words, BLOCKS[0])]
+    if not any(share for _, share in loops):
+        return 0.0
+    ends = [place for place, unit in enumerate(units) if not unit.isdigit()] + [len(units)]
+    total, start = 0.0, 0
+    for block, share in loops:
+        end = start + len(block)
+        if share:
+            turns = Counter(_ngrams(block, ngram)).most_common(1)[0][1]
+            numbers = ends[end] - ends[start] - len(block)
+            total += len(block) * share * _between(turns, *COUNTED_TURNS) * (1.0 - _between(numbers / turns, *COUNTERS))
+        start = end
+    return total / len(words)
+
+
+def _cut(units: str, size: int) -> list[str]:
+    count = max(1, round(len(units) / size))
+    return [units[start:end] for start, end in pairwise(len(units) * i // count for i in range(count + 1))]
 
 
 def _ngrams(units: str, ngram: int) -> list[str]:
@@ -140,15 +156,13 @@ def _covered(units: str, ngram: int) -> float:
     return covered / len(units)
 
 
-def _final_loop(units: str, fewest: int, long: int, *, exact: bool) -> float:
+def _final_loop(units: str, fewest: int, long: int) -> float:
     """How much of the text the loop takes that it ends in; a long one of many turns counts by its turns as well."""
     looped, period = _suffix_loop(units)
     if looped < fewest or looped < 2 * period:
         return 0.0
     turns = looped / period
     share = _ramp((looped - period) / len(units))
-    if not exact:
-        share *= min(1.0, turns / LOOP_TURNS)
     return share if looped < long else max(share, 1.0 - TURNS_FORGIVEN / turns)
 
 
@@ -193,4 +207,9 @@ def _repeated_lines(text: str) -> float:
 
 
 def _ramp(share: float) -> float:
-    return min(1.0, max(0.0, (share - HONEST) / (LOOPING - HONEST)))
+    return _between(share, HONEST, LOOPING)
+
+
+def _between(value: float, low: float, high: float) -> float:
+    """0 up to `low`, 1 from `high` on, rising evenly in between."""
+    return min(1.0, max(0.0, (value - low) / (high - low)))
