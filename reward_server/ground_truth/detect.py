@@ -2,9 +2,9 @@
 
 In this order, on the row and on what it wraps: reasoning-gym, tests of programs, instruction constraints, puzzles,
 multiple choice, questions with several golds, and then the answer itself: a letter from A to J is a choice; what has
-a digit or a sign of mathematics, or stands in a row with `problem` or `solution`, is mathematics; other words are
-compared as text. So `5` is mathematics, not `numeric`, and `C` a choice, not the constant of an integral: where that is
-wrong, name the check.
+a digit or a sign of mathematics and no sentence, or stands in a row with `problem` or `solution`, is mathematics;
+other words are compared as text. So `5` is mathematics, not `numeric`, and `C` a choice, not the constant of an
+integral: where that is wrong, name the check.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from reward_server.ground_truth.layers import unwrapped
 from reward_server.ground_truth.option_lists import listed_options
 from reward_server.wire import GoldKind
 
+LONGEST_ANSWER = 10_000
 MAX_ROWS = 12
 MAX_TEXT = 64_000_000  # tests of one problem can be many megabytes
 _INSIDE = (
@@ -32,6 +33,8 @@ _INSIDE = (
 )  # fmt: skip
 _LETTER = re.compile(r"\W{0,4}(?:\\text(?:bf)?\{)?\W?[A-J]\W{0,4}")
 _MATHEMATICS = re.compile(r"[0-9\\$=<>+^∞π√]|^[a-z]$")
+_SIGNS = re.compile(r"[\\$=#<>^]")
+_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{3,}")
 _SUDOKU_CELLS = frozenset({16, 36, 81, 256})
 _PROBLEMS = ("problem", "Problem", "solution", "Solution")
 _MATH_SOURCES = re.compile(r"math|gsm8k|aime|amc|olympiad|numina|geometry3k", re.IGNORECASE)
@@ -148,9 +151,15 @@ def _of_answer(answer: Answer | list[Answer], rows: list[dict[str, Any]], prompt
     if len(texts) == 1 and _LETTER.fullmatch(texts[0].strip()):
         of_mathematics = any(_is_mathematics(row) for row in rows) and not asked
         return mathematics if of_mathematics and not _lists_options(rows, prompt) else Detected(GoldKind.MCQ, "choice")
-    if any(_is_mathematics(row) for row in rows) or all(_MATHEMATICS.search(text.strip()) for text in texts):
+    if any(_is_mathematics(row) for row in rows) or all(_reads_as_mathematics(text.strip()) for text in texts):
         return mathematics
     return Detected(GoldKind.EXACT, "exact")
+
+
+def _reads_as_mathematics(text: str) -> bool:
+    """Whether a bare answer is a value: `12 cm` is, `the 5th of May` is not."""
+    signs = _MATHEMATICS.search(text[:LONGEST_ANSWER]) is not None
+    return signs and (_SIGNS.search(text) is not None or len(_WORD.findall(text[:LONGEST_ANSWER])) < 2)
 
 
 def _is_mathematics(row: dict[str, Any]) -> bool:

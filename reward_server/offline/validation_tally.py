@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 
 from rich.table import Table
 
-from reward_server.wire import Status
+from reward_server.wire import ItemError, Status
 from reward_server.wire_validation import RowReport
 
 EXAMPLES = 5
+MAX_REASONS = 24  # kept apart; what comes after them is counted by its code alone
+_VARYING = re.compile(r"[:;'\"(]|\d|, got\b")  # from here on a message is about its row
 
 
 @dataclass
@@ -31,12 +34,18 @@ class ValidationTally:
             self.kinds[kind] += 1
             self.stated[kind] += report.self_score is not None
             return
-        code = report.reason.code
-        self.reasons[code] += 1
-        self.messages.setdefault(code, report.reason.message)
-        known = self.examples.setdefault(code, [])
+        reason = self._reason(report.reason)
+        self.reasons[reason] += 1
+        self.messages.setdefault(reason, report.reason.message)
+        known = self.examples.setdefault(reason, [])
         if len(known) < EXAMPLES:
             known.append(report.id if report.id is not None else f"#{report.index}")
+
+    def _reason(self, error: ItemError) -> str:
+        """The code, with the part of the message that rows with the same fault share."""
+        shared = _VARYING.split(error.message, maxsplit=1)[0].strip()[:100]
+        reason = f"{error.code}: {shared}" if shared else error.code
+        return reason if reason in self.reasons or len(self.reasons) < MAX_REASONS else error.code
 
     @property
     def unjudged(self) -> int:
@@ -50,12 +59,12 @@ class ValidationTally:
         table.add_column("of these")
         table.add_row("verifiable", f"{self.statuses[Status.OK]:,}", "")
         for (kind, check), count in self.kinds.most_common():
-            stated = f"{self.stated[kind, check]:,} references judged, each 1.0"
+            stated = f"references judged, each 1.0: {self.stated[kind, check]:,}"
             table.add_row(f"  {kind} by {check}", f"{count:,}", stated)
         table.add_row("unverifiable", f"{self.statuses[Status.SKIPPED]:,}", "")
         if self.statuses[Status.ERROR]:
             table.add_row("unknown, by our fault", f"{self.statuses[Status.ERROR]:,}", "")
-        for code, count in self.reasons.most_common():
-            first = f"{', '.join(self.examples[code])}; the first: {self.messages[code][:160]}"
-            table.add_row(f"  {code}", f"{count:,}", first)
+        for reason, count in self.reasons.most_common():
+            first = f"{', '.join(self.examples[reason])}; the first: {self.messages[reason][:160]}"
+            table.add_row(f"  {reason}", f"{count:,}", first)
         return table

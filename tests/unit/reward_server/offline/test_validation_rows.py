@@ -53,8 +53,19 @@ def test_the_tally_keeps_a_few_examples_of_each_reason_whatever_there_are() -> N
     tally.add(report(1001, Status.ERROR, "worker_lost"))
     assert (tally.rows, tally.unjudged) == (1002, 1001)
     assert tally.examples == {
-        "gold_invalid": ["row-1", "#2", "row-3", "#4", "row-5"],
-        "worker_lost": ["#1001"],
+        "gold_invalid: why": ["row-1", "#2", "row-3", "#4", "row-5"],
+        "worker_lost: why": ["#1001"],
     }
-    assert tally.messages["gold_invalid"] == "why 1"
-    assert tally.reasons == {"gold_invalid": 1000, "worker_lost": 1}
+    assert tally.messages["gold_invalid: why"] == "why 1"
+    assert tally.reasons == {"gold_invalid: why": 1000, "worker_lost: why": 1}
+
+
+def test_the_tally_stays_small_though_every_row_has_a_reason_of_its_own() -> None:
+    tally = ValidationTally()
+    for index in range(10_000):
+        word = "".join(chr(ord("a") + int(digit)) for digit in str(index))
+        message = f"expected something else than {word}"
+        error = ItemError(code="gold_invalid", message=message, fault=Fault.DATA, retryable=False)
+        tally.add(RowReport(index=index, id=None, status=Status.SKIPPED, reason=error))
+    assert len(tally.reasons) <= 25
+    assert sum(tally.reasons.values()) == 10_000
