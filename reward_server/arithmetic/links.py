@@ -10,7 +10,7 @@ from reward_server.arithmetic.expression import Evaluated, evaluate_tokens, numb
 from reward_server.arithmetic.expression import Token as Term
 
 MAX_TERMS = 200
-LARGEST_ERROR = Fraction(1, 20)  # of `≈`, relative
+LARGEST_ERROR = Fraction(1, 20)  # relative, of `998 ≈ 1000`
 
 # Words of measures: an equation that has two different ones converts (`1 hour - 20 minutes`), and is left alone.
 _MEASURES = {
@@ -80,6 +80,7 @@ class Side:
     decimals: int = 0  # of the number read last
     words: bool = False  # words stand behind a number of it
     goes_on: bool = False  # its last number does: `16.66...`, `5 and 2/3`
+    endless: bool = False  # there are more than MAX_TERMS
     bad: bool = False  # something stands in it that is not read here
 
     def add(self, term: Term, start: int, end: int) -> None:
@@ -88,7 +89,7 @@ class Side:
         self.end = end
         self.terms.append(term)
         if len(self.terms) > MAX_TERMS:
-            self.bad = True
+            self.bad = self.endless = True
             self.terms.clear()
             self.percents.clear()
 
@@ -171,7 +172,8 @@ def _rounds_to(value: Fraction, shown: Fraction, decimals: int, roughly: bool) -
     if roughly:
         while digits and digits % 10 == 0 and decimals == 0:
             digits, unit = digits / 10, unit * 10
-        return abs(value - shown) * 2 <= unit and abs(value - shown) <= LARGEST_ERROR * abs(value)
+        near = unit <= 1 or abs(value - shown) <= LARGEST_ERROR * abs(value)
+        return near and abs(value - shown) * 2 <= unit
     return decimals > 0 and digits >= 10 and abs(value - shown) * 2 <= unit
 
 

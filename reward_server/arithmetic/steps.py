@@ -158,6 +158,8 @@ class _Reader:
             self.close()
         elif not self._poisoned:
             self._take(token, following)
+            if self._side.endless:
+                self.close(poisoned=True)
         self._last_end = token.end
 
     def _take(self, token: Token, following: Token | None) -> None:

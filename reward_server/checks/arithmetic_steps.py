@@ -11,7 +11,7 @@ from reward_server.arithmetic.steps import Equation, find_equations
 from reward_server.checks.base import CheckInput, HeavyCheck, Params, Step, Verdict
 
 QUICK_CHARS = 8192  # takes some milliseconds
-MAX_CHARS = 200_000
+MAX_CHARS = 131_072
 SHOWN_CHARS = 200
 
 
