@@ -166,10 +166,11 @@ def _unmarked(text: str, options: Options) -> list[Candidate]:
 
 
 def _with_neighbour(lines: list[str], letters: tuple[str, ...], method: str, options: Options) -> list[Candidate]:
-    """The letters of a line, and those of the line before it where that is a letter too."""
-    if method == "last_line" and len(lines) > 1 and not _has_text(lines[-1], options):
-        before = _whole(lines[-2], options)
-        if before is not None and not _has_text(lines[-2], options):
+    """The letters of a line, and those of the line before it where that is nothing but an option too."""
+    if method == "last_line" and len(lines) > 1:
+        before = _whole(lines[-2], options) or ()
+        text = options.with_text(lines[-2])
+        if text or not _has_text(lines[-2], options):
             letters = tuple(dict.fromkeys([*before, *letters]))
     return [Candidate(0, 0, letters, method)]
 

@@ -55,6 +55,7 @@ async def _validate_file(job: ValidationJob, settings: Settings, console: Consol
         bar = progress.add_task("validating", total=_count(job), rate="", bad="")
         async with opened(settings) as executors:
             validator = Validator(Scorer(executors, settings), executors.pool, settings)
+            progress.reset(bar)  # the rate is that of rows, without the start of workers
             for batch in _batches(job):
                 for report in await _validated(validator, profile, batch, job.self_score):
                     numbered = report.model_copy(update={"index": tally.rows})

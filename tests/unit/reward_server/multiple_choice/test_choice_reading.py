@@ -81,6 +81,24 @@ def test_an_option_that_stands_there_twice_cannot_be_chosen_by_its_text() -> Non
     assert chosen("C", ("Paris", "Rome", "Paris")).letter == "C"
 
 
+@pytest.mark.parametrize(
+    "echo",
+    [
+        "London\nParis\nRome\nBerlin",
+        "London, Paris, Rome, Berlin",
+        "A. London\nB. Paris\nC. Rome\nD. Berlin",
+        "(A) London (B) Paris (C) Rome (D) Berlin",
+        "- A: London\n- B: Paris\n- C: Rome\n- D: Berlin",
+        "| A | London |\n| B | Paris |\n| C | Rome |\n| D | Berlin |",
+        "The options are A) London, B) Paris, C) Rome and D) Berlin.",
+        "Answer choices: A. London B. Paris C. Rome D. Berlin",
+    ],
+)
+def test_an_echo_of_the_options_is_no_answer(echo: str) -> None:
+    assert chosen(echo, OPTIONS).letter is None
+    assert chosen(echo + "\n\nThe answer is B.", OPTIONS).letter == "B"
+
+
 @pytest.mark.parametrize("order", ["ABCD", "DCBA", "BADC"])
 @pytest.mark.parametrize(
     "mark", ["The answer is {}.", "\\boxed{{{}}}", "{}", "**{}**", "Answer: {}", "<answer>{}</answer>", "选{}", "({})"]
