@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -52,7 +53,14 @@ class Stopped(RuntimeError):
     """A verifier tried what it must not."""
 
 
-_active: list[Guard] = []  # a worker judges one item at a time
+class _Active(threading.local):
+    """The guards of a thread: others go on with what they do."""
+
+    def __init__(self) -> None:
+        self.guards: list[Guard] = []
+
+
+_active = _Active()
 _hooked: list[bool] = []
 
 
@@ -63,17 +71,20 @@ def guarded() -> Iterator[Guard]:
         sys.addaudithook(_hook)  # for the life of the process: it cannot be taken back
         _hooked.append(True)
     guard = Guard()
-    _active.append(guard)
+    _active.guards.append(guard)
     try:
         yield guard
     finally:
-        _active.remove(guard)
+        _active.guards.remove(guard)
 
 
 def _hook(event: str, args: tuple[Any, ...]) -> None:
-    if not _active or (event not in _FORBIDDEN and not (event == "open" and _writes(args))):
+    if event not in _FORBIDDEN and not (event == "open" and _writes(args)):
         return
-    _active[-1].stopped = event
+    guards = _active.guards
+    if not guards:
+        return
+    guards[-1].stopped = event
     raise Stopped(f"a verifier may not do this: {event}")
 
 

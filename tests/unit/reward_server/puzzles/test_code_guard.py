@@ -1,6 +1,7 @@
 import contextlib
 import os
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -34,3 +35,9 @@ def test_outside_all_is_as_before(tmp_path: Path) -> None:
     with guarded():
         assert (tmp_path / "missing").exists() is False
     assert eval("1 + 1") == 2
+
+
+def test_other_threads_go_on() -> None:
+    with guarded() as guard, ThreadPoolExecutor(1) as pool:
+        assert pool.submit(eval, "1 + 1").result() == 2
+    assert guard.stopped is None
