@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from reward_server.checks.base import AskingCheck, CheckInput, GoldView, Params, Verdict
-from reward_server.completion import after_thinking
+from reward_server.completion import after_thinking, with_prefill
 from reward_server.errors import GroundTruthInvalid
 from reward_server.judging.prompt import DEFAULT_RUBRIC, answer_schema, harmless, judge_messages
 from reward_server.judging.replies import Answer, chat_answer, pooled_answer
@@ -117,7 +117,7 @@ class ExternalJudge(AskingCheck):
 
     def ask(self, item: CheckInput, params: JudgeParams) -> Question | Verdict:
         reference = _reference(item) if params.use_reference else None
-        text = item.completion if params.judged == "completion" else after_thinking(item.completion)
+        text = item.completion if params.judged == "completion" else after_thinking(with_prefill(item))
         if text is None or not text.strip():
             return _verdict(0.0, flag="no_answer", reason="there is no answer to judge")
         if len(text) > params.max_completion_chars:

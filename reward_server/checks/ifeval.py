@@ -8,13 +8,12 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from reward_server.checks.base import CheckInput, GoldView, HeavyCheck, Params, Verdict
-from reward_server.completion import after_thinking, answer_tag
+from reward_server.completion import after_thinking, answer_tag, with_prefill
 from reward_server.ground_truth.constraints import constraints_of
 from reward_server.instructions.instruction import Instruction
 from reward_server.instructions.judge import LOOSE_READINGS, Outcome, outcomes
 from reward_server.instructions.registry import instructions_of
 from reward_server.language.identify import load
-from reward_server.text.layout import is_prefilled
 from reward_server.wire import GoldKind
 
 _IN_PLACE_CHARS = 100_000  # of all readings together; a hostile one takes up to a microsecond
@@ -121,8 +120,7 @@ def _instructions(item: CheckInput) -> list[Instruction]:
 
 def _judged_part(item: CheckInput, part: Literal["auto", "all", "answer"]) -> str | None:
     """None where there is no such part. Text around <answer> is seen by whoever asked, so `auto` judges it too."""
-    prefilled = is_prefilled(item.prompt, "think") if item.think_prefilled is None else item.think_prefilled
-    text = after_thinking("<think>" + item.completion if prefilled else item.completion)
+    text = after_thinking(with_prefill(item))
     if text is None or part == "all":
         return text
     inside = answer_tag(text)
