@@ -61,14 +61,16 @@ def find_equations(text: str, start: int = 0, stop: int | None = None) -> list[E
 
 def _in_order(text: str, start: int, stop: int) -> Iterator[Equation]:
     """The equations line by line. An annotation inside an equation is one with it: right where both are."""
+    known: set[str] = set()  # what is said again is not worked out again
+    noted: set[str] = set()  # the same for annotations, which repeat what stands around them
     for begin, end in _lines(text, start, stop):
         if _HAS_EQUATION.search(text, begin, end) is None:
             continue
         line = text[begin:end]
-        inner = [one for mark in _ANNOTATION.finditer(line) for one in _read(line, mark.start(1), mark.end(1))]
+        inner = [one for mark in _ANNOTATION.finditer(line) for one in _read(line, mark.start(1), mark.end(1), noted)]
         if inner:
             line = _ANNOTATION.sub(lambda mark: " " * len(mark[0]), line)
-        for equation in _merged(list(_read(line, 0, len(line))), inner):
+        for equation in _merged(list(_read(line, 0, len(line), known)), inner):
             yield replace(equation, start=equation.start + begin, end=equation.end + begin)
 
 
@@ -98,8 +100,8 @@ def _merged(outer: list[Equation], inner: list[Equation]) -> Iterable[Equation]:
     return kept
 
 
-def _read(text: str, start: int, stop: int) -> Iterator[Equation]:
-    reader = _Reader(text)
+def _read(text: str, start: int, stop: int, known: set[str]) -> Iterator[Equation]:
+    reader = _Reader(text, known)
     upcoming = tokens(text, start, stop)
     token = next(upcoming, None)
     while token is not None:
@@ -114,8 +116,9 @@ def _read(text: str, start: int, stop: int) -> Iterator[Equation]:
 class _Reader:
     """Collects the sides of one chain until something ends it; then its links are judged."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, known: set[str]) -> None:
         self._text = text
+        self._known = known
         self._done: list[Equation] = []
         self._skip = False  # the next token was taken together with this one
         self._reset()
@@ -349,6 +352,10 @@ class _Reader:
     def _judge(self) -> None:
         for index, (left, right) in enumerate(pairwise(self._sides)):
             sign, roughly = self._signs[index]
+            said = f"{left.key()} = {right.key()}"
+            if said in self._known:
+                continue
+            self._known.add(said)
             link = judged(left, right, roughly=roughly)
             if link is not None and not link.trivial and link.right is not None:
                 first = index == 0

@@ -77,7 +77,8 @@ def _boxed(text: str) -> list[str]:
     """The insides of the outermost closed boxes, in order."""
     found: list[tuple[int, str]] = []
     opened: list[int | None] = []  # for each open brace the start of its box's content
-    for match in _BOX_PIECE.finditer(text):
+    start_of_first = min((at for at in (text.find("\\boxed"), text.find("\\fbox")) if at >= 0), default=len(text))
+    for match in _BOX_PIECE.finditer(text, start_of_first):
         if match[0].startswith("\\") and len(match[0]) > 2:
             opened.append(match.end())
         elif not opened or len(match[0]) == 2:
