@@ -29,10 +29,12 @@ _STRONG = re.compile(
     r"|\b(?:i|we)(?:['’]ll|['’]d|\s(?:will|would|must|should|can|therefore|thus|have\sto))?\s"
     rf"(?:choose|select|pick|chose|selected|picked|go\swith){_FILLERS}{{0,4}}+"
     rf"|\b(?:let['’]s\sgo\swith|going\swith|(?:so|therefore|thus|hence),?\s(?:choose|select|pick)){_FILLERS}{{0,4}}+"
-    r"|####"
-    r"|(?:答案|正确(?:的)?选项|最佳选项|答え|正解|정답)(?:选项|编号)?[*_\s]{0,4}(?:应该?|就|只能|显然|最终)?(?:是|为|は|은|는|选(?!项)择?|:|=|\s){0,6}(?:选项)?"
-    r"|(?<![不别勿误非没])(?:应该?|故|所以|因此|只能|本题|我)?(?<![不别勿误非])选(?!项|手|举|修|用|出|取|中)(?:择)?(?:是|为|:|\s){0,6}(?:选项)?",
+    r"|####",
     re.IGNORECASE | re.MULTILINE,
+)
+_STRONG_CJK = re.compile(
+    r"(?:答案|正确(?:的)?选项|最佳选项|答え|正解|정답)(?:选项|编号)?[*_\s]{0,4}(?:应该?|就|只能|显然|最终)?(?:是|为|は|은|는|选(?!项)择?|:|=|\s){0,6}(?:选项)?"
+    r"|(?<![不别勿误非没])(?:应该?|故|所以|因此|只能|本题|我)?(?<![不别勿误非])选(?!项|手|举|修|用|出|取|中)(?:择)?(?:是|为|:|\s){0,6}(?:选项)?"
 )
 _WEAK = re.compile(
     r"\b(?:it|this|that)(?:['’]s|\s(?:is|must\sbe|would\sbe|has\sto\sbe|leaves(?:\sus\swith)?|means))(?:\s(?:option|choice|answer|therefore))?"
@@ -81,6 +83,8 @@ class Candidate:
 def statements(text: str, options: Options) -> Iterator[Candidate]:
     """The statements of an answer, in order, those under a condition and those that are denied left out."""
     found = [*_headed(text, _STRONG, "statement", options), *_reversed(text, strong=True)]
+    if not text.isascii():
+        found += _headed(text, _STRONG_CJK, "statement", options)
     yield from sorted(found, key=lambda one: one.start)[-MAX_STATEMENTS:]
 
 
