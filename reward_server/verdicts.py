@@ -92,7 +92,7 @@ class Verdicts:
         return check.read(await judge.ask(question, owner), item, bound.params)
 
     async def _in_worker(self, check: AnswerCheck, bound: BoundCheck, item: CheckInput) -> Verdict:
-        seconds = self._settings.check_timeout_seconds
+        seconds = self._settings.check_timeout_seconds + check.start_seconds
         # A whole group would be copied to the worker for each of its members.
         sent = item if check.needs_group else replace(item, group=None)
 

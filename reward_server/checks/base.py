@@ -109,6 +109,7 @@ class Check:
     range: ClassVar[tuple[float, float]] = (0.0, 1.0)  # of the value; infinities where there is no bound
     detail: ClassVar[Mapping[str, str]] = {}  # key of a verdict's detail → what stands there
     needs_group: ClassVar[bool] = False
+    start_seconds: ClassVar[float] = 0.0  # what a first judgement in a fresh worker may need besides, to load a library
     example: ClassVar[Mapping[str, Any]] = {}  # the body of a request to /v1/score; docs/checks.md shows its answer
 
     def unavailable(self, params: Any) -> str | None:

@@ -8,6 +8,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
 from reward_server.checks.arithmetic_steps import ArithmeticSteps
+from reward_server.checks.auto import Auto
 from reward_server.checks.base import AnswerCheck, AskingCheck, Check, ChoosingCheck, Params, ProgramCheck
 from reward_server.checks.choice import ChoiceCheck
 from reward_server.checks.code_compiles import CodeCompiles
@@ -59,6 +60,7 @@ OURS: tuple[Check, ...] = (
     CodeCheck(),
     CodeCompiles(),
     ExternalJudge(),
+    Auto(),
     IFEval(),
     Countdown(),
     TwentyFour(),
