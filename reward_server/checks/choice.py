@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from reward_server.checks.base import AnswerCheck, CheckInput, GoldView, Params, Verdict
+from reward_server.completion import with_prefill
 from reward_server.ground_truth.choices import ChoiceGold, choice_of
 from reward_server.multiple_choice import chosen
 from reward_server.wire import GoldKind
@@ -57,7 +58,7 @@ class ChoiceCheck(AnswerCheck):
 
     def judge(self, item: CheckInput, params: ChoiceParams) -> Verdict:
         gold = _gold(item, params)
-        choice = chosen(item.completion, gold.options)
+        choice = chosen(with_prefill(item), gold.options)
         detail = {
             "letter": choice.letter,
             "letters": list(choice.letters),

@@ -15,6 +15,7 @@ from reward_server.code.blocks import extract_source
 from reward_server.code.engine import CodeJudge
 from reward_server.code.judgement import Judgement
 from reward_server.code.submission import MIB, require_scorable, submission
+from reward_server.completion import with_prefill
 from reward_server.ground_truth.code import CodeTests, kind_of_tests, parse_code_tests
 from reward_server.ground_truth.references import reference_of
 from reward_server.programs import Plan, RunResult
@@ -71,7 +72,7 @@ class CodeParams(Params):
 
 class CodeCheck(ProgramCheck):
     name: ClassVar[str] = "code"
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     description: ClassVar[str] = "1 when the program in the completion passes its tests, run in the sandbox"
     source: ClassVar[str] = "DeepSeek-R1 (arXiv:2501.12948) section 2.2.2, accuracy reward for code"
     ground_truth: ClassVar[str] = (
@@ -99,7 +100,7 @@ class CodeCheck(ProgramCheck):
         problem = _problem(json.dumps(item.ground_truth), params.language)
         require_scorable(problem, params.scoring)
         written = submission(
-            extract_source(item.completion, problem.language),
+            extract_source(with_prefill(item), problem.language),
             problem,
             params.limits(problem),
             params.scoring,

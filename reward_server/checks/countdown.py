@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from reward_server.checks.base import AnswerCheck, CheckInput, GoldView, Params, Verdict
+from reward_server.completion import with_prefill
 from reward_server.errors import GroundTruthInvalid
 from reward_server.puzzles.answers import final_answer, shown
 from reward_server.puzzles.ground_truth import puzzle_fields
@@ -58,7 +59,7 @@ class Countdown(AnswerCheck):
 
     def judge(self, item: CheckInput, params: CountdownParams) -> Verdict:
         puzzle = number_puzzle(item.ground_truth)
-        answer = final_answer(item.completion)
+        answer = final_answer(with_prefill(item))
         if answer.text is None:
             return played(Play("no_answer"), None)
         if answer.several:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from reward_server.checks.base import AnswerCheck, CheckInput, GoldView, Params, Verdict
-from reward_server.completion import after_thinking, answer_tag
+from reward_server.completion import after_thinking, answer_tag, with_prefill
 from reward_server.errors import GroundTruthInvalid
 from reward_server.ground_truth.answers import answer_of
 from reward_server.wire import GoldKind
@@ -58,7 +58,7 @@ class ExactMatch(AnswerCheck):
 
     def judge(self, item: CheckInput, params: ExactParams) -> Verdict:
         golds = _golds(item, params)
-        text = after_thinking(item.completion)
+        text = after_thinking(with_prefill(item))
         tagged = None if text is None else answer_tag(text)
         answer = _normal((text or "") if tagged is None else tagged, params)
         if not answer:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from pydantic import Field, model_validator
 
 from reward_server.checks.base import AnswerCheck, CheckInput, GoldView, Params, Verdict
+from reward_server.completion import with_prefill
 from reward_server.puzzles.answers import Answer, final_answer, shown
 from reward_server.puzzles.identities import Claim, Identities, identities, last_statements, read_claim
 from reward_server.wire import GoldKind
@@ -61,7 +62,7 @@ class KnightsAndKnaves(AnswerCheck):
 
     def judge(self, item: CheckInput, params: KnightsAndKnavesParams) -> Verdict:
         truth = identities(item.ground_truth)
-        answer = final_answer(item.completion, whole_text=True)
+        answer = final_answer(with_prefill(item), whole_text=True)
         text = answer.text if answer.method != "line" or answer.text is None else last_statements(answer.text, truth)
         claim = Claim({}) if text is None else read_claim(text, truth)
         failed = _failed(text, answer, claim, truth)

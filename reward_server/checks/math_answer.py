@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from reward_server.checks.base import CheckInput, GoldView, HeavyCheck, Params, Verdict
+from reward_server.completion import with_prefill
 from reward_server.errors import GroundTruthInvalid
 from reward_server.ground_truth.answers import Answer, answer_of
 from reward_server.math import Decision, Gold, GoldInvalid, Options, TooDear, judge, parse_gold
@@ -48,7 +49,7 @@ class MathParams(Params):
 
 class MathAnswer(HeavyCheck):
     name: ClassVar[str] = "math"
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     description: ClassVar[str] = "1 when the final answer equals the ground truth mathematically, else 0"
     source: ClassVar[str] = "DeepSeek-R1 (arXiv:2501.12948) section 2.2.2, accuracy reward"
     ground_truth: ClassVar[str] = (
@@ -73,13 +74,13 @@ class MathAnswer(HeavyCheck):
     def judge_in_place(self, item: CheckInput, params: MathParams) -> Verdict | None:
         try:
             gold = _gold(answer_of(item.ground_truth), params, in_place=True)
-            return _verdict(judge(item.completion, gold, in_place=True), gold)
+            return _verdict(judge(with_prefill(item), gold, in_place=True), gold)
         except TooDear:
             return None
 
     def judge(self, item: CheckInput, params: MathParams) -> Verdict:
         gold = _gold(answer_of(item.ground_truth), params, in_place=False)
-        return _verdict(judge(item.completion, gold), gold)
+        return _verdict(judge(with_prefill(item), gold), gold)
 
     def read_gold(self, item: CheckInput, params: MathParams) -> GoldView:
         """Of several alternatives the first is the one that is stated."""

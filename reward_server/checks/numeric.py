@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from reward_server.checks.base import AnswerCheck, CheckInput, GoldView, Params, Verdict
+from reward_server.completion import with_prefill
 from reward_server.errors import GroundTruthInvalid
 from reward_server.ground_truth.answers import answer_of
 from reward_server.ground_truth.numbers import ExactNumber, close, numbers_in, written
@@ -61,7 +62,7 @@ class Numeric(AnswerCheck):
 
     def judge(self, item: CheckInput, params: NumericParams) -> Verdict:
         golds = _golds(item, params)
-        found = extract(item.completion, numeric=True, choice=False)
+        found = extract(with_prefill(item), numeric=True, choice=False)
         # Outside a box or a tag, a sign at the end is an exclamation mark and no factorial.
         said = found.answers if found.method in {"boxed", "answer_tag"} else [one.rstrip("!") for one in found.answers]
         values = [value for answer in said for value in _numbers(answer, params)]

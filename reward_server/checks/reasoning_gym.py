@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from reward_server.checks.base import CheckInput, GoldView, HeavyCheck, Params, Verdict
+from reward_server.completion import with_prefill
 from reward_server.puzzles.answers import final_answer, shown
 from reward_server.puzzles.gym import FLOOR, PACKAGE, GymScore, data_set, gym_row, gym_score, is_read, reference
 from reward_server.puzzles.gym_rules import RULES
@@ -56,7 +57,7 @@ class ReasoningGym(HeavyCheck):
     def judge(self, item: CheckInput, params: ReasoningGymParams) -> Verdict:
         row = gym_row(item.ground_truth)
         name = data_set(row)
-        answer = final_answer(item.completion, whole_text=True)
+        answer = final_answer(with_prefill(item), whole_text=True)
         if answer.text is None or answer.several:
             failed = "no_answer" if answer.text is None else "several_answers"
             return _verdict(name, GymScore(0.0, failed), answer.text, params)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from reward_server.checks.base import AnswerCheck, CheckInput, GoldView, Params, Verdict
+from reward_server.completion import with_prefill
 from reward_server.puzzles.answers import final_answer, shown
 from reward_server.puzzles.grids import (
     Grid,
@@ -58,7 +59,7 @@ class Sudoku(AnswerCheck):
 
     def judge(self, item: CheckInput, params: SudokuParams) -> Verdict:
         truth = sudoku_truth(item.ground_truth)
-        answer = final_answer(item.completion, whole_text=True)
+        answer = final_answer(with_prefill(item), whole_text=True)
         text = answer.text
         if text is not None and answer.method == "line":
             text = last_grid(text, truth.size)

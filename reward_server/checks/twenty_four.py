@@ -9,6 +9,7 @@ from pydantic import Field
 
 from reward_server.checks.base import CheckInput, GoldView, HeavyCheck, Params, Verdict
 from reward_server.checks.countdown import DETAIL, normalised, played
+from reward_server.completion import with_prefill
 from reward_server.errors import GroundTruthInvalid
 from reward_server.ground_truth.layers import unwrapped
 from reward_server.puzzles.answers import final_answer, unframed
@@ -71,14 +72,14 @@ class TwentyFour(HeavyCheck):
     def judge_in_place(self, item: CheckInput, params: TwentyFourParams) -> Verdict | None:
         puzzle, solvable = _puzzle(item.ground_truth, params)
         if solvable is None and len(puzzle.numbers) > QUICKLY_SEARCHED:
-            text = final_answer(item.completion).text
+            text = final_answer(with_prefill(item)).text
             if text is not None and _gives_up(text):
                 return None  # the search takes a second
         return self.judge(item, params)
 
     def judge(self, item: CheckInput, params: TwentyFourParams) -> Verdict:
         puzzle, solvable = _puzzle(item.ground_truth, params)
-        answer = final_answer(item.completion)
+        answer = final_answer(with_prefill(item))
         if answer.text is None:
             return played(Play("no_answer"), None)
         if answer.several:
