@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from reward_server.checks.base import AnswerCheck, CheckInput, Params, Verdict
-from reward_server.completion import after_thinking
+from reward_server.completion import after_thinking, with_prefill
 from reward_server.errors import GroundTruthInvalid
 
 MAX_SHOWN = 20
@@ -71,7 +71,7 @@ class Citations(AnswerCheck):
 
     def judge(self, item: CheckInput, params: CitationParams) -> Verdict:
         sources = _count(item.ground_truth)
-        text = after_thinking(item.completion)
+        text = after_thinking(with_prefill(item))
         sentences = [one for one in _sentences(text or "") if one.words >= params.min_words]
         numbers = sorted({number for one in sentences for number in one.sources})
         invented = [number for number in numbers if not 1 <= number <= sources]
