@@ -106,9 +106,11 @@ class Verdicts:
         try:
             return await _forgiving(once)
         except TaskTimedOut:
-            return Verdict(0.0, flags=("verifier_timeout",), reason=f"not decided within {seconds:g} s, twice")
+            return Verdict(check.worst, flags=("verifier_timeout",), reason=f"not decided within {seconds:g} s, twice")
         except TaskOutOfMemory:
-            return Verdict(0.0, flags=("verifier_memory",), reason="not decided within the memory of a worker, twice")
+            return Verdict(
+                check.worst, flags=("verifier_memory",), reason="not decided within the memory of a worker, twice"
+            )
 
 
 async def _run_programs(check: ProgramCheck, bound: BoundCheck, item: CheckInput, session: ProgramSession) -> Verdict:

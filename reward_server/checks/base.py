@@ -8,6 +8,7 @@ server's external judge between them: `ask` says what to send, `read` reads the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -111,6 +112,11 @@ class Check:
     needs_group: ClassVar[bool] = False
     start_seconds: ClassVar[float] = 0.0  # what a first judgement in a fresh worker may need besides, to load a library
     example: ClassVar[Mapping[str, Any]] = {}  # the body of a request to /v1/score; docs/checks.md shows its answer
+
+    @property
+    def worst(self) -> float:
+        """The value of a completion that kept itself from being judged: the least of a check that only punishes, else 0."""
+        return self.range[0] if self.range[1] <= 0 and math.isfinite(self.range[0]) else 0.0
 
     def unavailable(self, params: Any) -> str | None:
         """Why this server cannot judge with these parameters (an extra that is not installed); else None."""

@@ -158,6 +158,18 @@ def test_a_check_that_this_server_cannot_use_refuses_the_request() -> None:
         score(profile((Missing(), Params())), item("1"))
 
 
+class Punishes(AnswerCheck):
+    name: ClassVar[str] = "punishes"
+    range: ClassVar[tuple[float, float]] = (-1.0, 0.0)
+
+
+def test_a_completion_too_long_to_be_judged_gets_the_worst_of_a_check_that_only_punishes() -> None:
+    rules = profile((Number(), Params()), (Punishes(), Params()))
+    (result,) = score(rules, item("1" * (Settings().max_completion_chars + 1)))
+    assert {name: one.value for name, one in result.components.items()} == {"number": 0.0, "punishes": -1.0}
+    assert (result.reward, result.flags) == (-1.0, ["completion_too_long"])
+
+
 class Asks(AskingCheck):
     name: ClassVar[str] = "asks"
 
