@@ -92,8 +92,8 @@ class Combine(Wire):
 
     mode: Literal["weighted_sum", "product", "gated"] = Field(
         default="weighted_sum",
-        description="the sum of weight · value; their product, below 0 where any is; or the sum, of which all but the gate counts only where "
-        "the gate's value reaches `threshold`",
+        description="the sum of weight · value; their product, below 0 where any of them is; or the sum, of which all "
+        "but the gate counts only where the gate's value reaches `threshold`",
     )
     gate: str | None = Field(default=None, max_length=64, description="the component that `gated` looks at")
     threshold: float = Field(default=1.0, allow_inf_nan=False)
