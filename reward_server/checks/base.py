@@ -115,7 +115,7 @@ class Check:
 
     @property
     def worst(self) -> float:
-        """What a completion gets that kept itself from being judged: the least of a check that only punishes, else 0."""
+        """For a completion that kept itself from being judged: the least of a check that only punishes, else 0."""
         return self.range[0] if self.range[1] <= 0 and math.isfinite(self.range[0]) else 0.0
 
     def unavailable(self, params: Any) -> str | None:
