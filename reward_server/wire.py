@@ -114,16 +114,16 @@ class ScoreOptions(Wire):
 
 
 class InvalidItem(Wire):
-    """Stands where an item of the request did not fit `ScoreItem`; its neighbours are judged all the same."""
+    """Stands where an item of the request did not fit; its neighbours are judged all the same."""
 
     id: str | None
     reason: str
 
 
-def _keep_the_neighbours(value: Any, handler: ValidatorFunctionWrapHandler) -> ScoreItem | InvalidItem:
+def keep_the_neighbours(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    """The item of a batch, or an InvalidItem where it does not fit. For a WrapValidator."""
     try:
-        item: ScoreItem = handler(value)
-        return item
+        return handler(value)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "item"
@@ -131,7 +131,7 @@ def _keep_the_neighbours(value: Any, handler: ValidatorFunctionWrapHandler) -> S
         return InvalidItem(id=item_id if isinstance(item_id, str) else None, reason=f"{where}: {first['msg']}")
 
 
-RequestItem = Annotated[ScoreItem, WrapValidator(_keep_the_neighbours)]
+RequestItem = Annotated[ScoreItem, WrapValidator(keep_the_neighbours)]
 
 
 class ScoreRequest(Wire):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import Field, JsonValue, ValidationError, WrapValidator, model_validator
-from pydantic_core.core_schema import ValidatorFunctionWrapHandler
+from pydantic import Field, JsonValue, WrapValidator, model_validator
 
 from reward_server.wire import (
     DEFAULT_DEADLINE_MS,
@@ -15,10 +14,10 @@ from reward_server.wire import (
     MIN_DEADLINE_MS,
     CheckSpec,
     GoldKind,
-    InvalidItem,
     ItemError,
     Status,
     Wire,
+    keep_the_neighbours,
 )
 
 VALIDATE_PATH = "/v1/ground-truth/validate"
@@ -33,18 +32,7 @@ class ValidationItem(Wire):
     ground_truth: JsonValue = Field(default=None, description="the reference, or the row that holds it, whole")
 
 
-def _keep_the_neighbours(value: Any, handler: ValidatorFunctionWrapHandler) -> ValidationItem | InvalidItem:
-    try:
-        item: ValidationItem = handler(value)
-        return item
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "item"
-        item_id = value.get("id") if isinstance(value, dict) else None
-        return InvalidItem(id=item_id if isinstance(item_id, str) else None, reason=f"{where}: {first['msg']}")
-
-
-RequestItem = Annotated[ValidationItem, WrapValidator(_keep_the_neighbours)]
+RequestRow = Annotated[ValidationItem, WrapValidator(keep_the_neighbours)]
 
 
 class ValidateOptions(Wire):
@@ -57,7 +45,7 @@ class ValidateRequest(Wire):
 
     profile: str | None = Field(default=None, description="the name of a profile of the server")
     checks: list[CheckSpec] | None = Field(default=None, min_length=1, max_length=32)
-    items: list[RequestItem] = Field(min_length=1, max_length=MAX_ITEMS)
+    items: list[RequestRow] = Field(min_length=1, max_length=MAX_ITEMS)
     options: ValidateOptions = Field(default_factory=ValidateOptions)
 
     @model_validator(mode="after")

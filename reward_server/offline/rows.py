@@ -40,6 +40,15 @@ def read_rows(path: Path) -> Iterator[Row | BrokenRow]:
         raise ConfigError(f"{path} is no whole gzip file: {error}") from error
 
 
+def count_rows(path: Path, limit: int | None) -> int | None:
+    """Rows of the file up to the limit, or None where only decompressing or parsing would tell."""
+    if path.suffix != ".jsonl":
+        return limit
+    with path.open("rb") as file:
+        rows = sum(1 for line in file if line.strip())
+    return rows if limit is None else min(rows, limit)
+
+
 def _open(path: Path) -> gzip.GzipFile | IO[bytes]:
     return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
 

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from reward_server.errors import ConfigError
 from reward_server.executors.lifecycle import opened
 from reward_server.offline.mapping import to_validation_item
-from reward_server.offline.rows import read_rows, require_file
+from reward_server.offline.rows import count_rows, read_rows, require_file
 from reward_server.offline.validation_tally import ValidationTally
 from reward_server.profiles import Profile, Profiles
 from reward_server.scoring import Scorer
@@ -52,7 +52,7 @@ async def _validate_file(job: ValidationJob, settings: Settings, console: Consol
     require_file(job.source)
     tally = ValidationTally()
     with _reports(job) as out, _progress(console) as progress:
-        bar = progress.add_task("validating", total=_count(job), rate="", bad="")
+        bar = progress.add_task("validating", total=count_rows(job.source, job.limit), rate="", bad="")
         async with opened(settings) as executors:
             validator = Validator(Scorer(executors, settings), executors.pool, settings)
             progress.reset(bar)  # the rate is that of rows, without the start of workers
@@ -101,15 +101,6 @@ def _batches(job: ValidationJob) -> Iterator[list[ValidationItem | InvalidItem]]
             batch, chars = [], 0
     if batch:
         yield batch
-
-
-def _count(job: ValidationJob) -> int | None:
-    """Rows to validate, or None where only decompressing or parsing would tell."""
-    if job.source.suffix != ".jsonl":
-        return job.limit
-    with job.source.open("rb") as file:
-        rows = sum(1 for line in file if line.strip())
-    return rows if job.limit is None else min(rows, job.limit)
 
 
 @contextlib.contextmanager
