@@ -23,9 +23,9 @@ _JOIN = re.compile(
     re.IGNORECASE,
 )
 _SEVERAL = re.compile(rf"({_OPEN})([A-Z]{{2,8}})(?![A-Za-z0-9])")
-# `A` and `I` are words too: what may follow them where they are letters.
+# `A` and `I` are words too: what may follow them in their line where they are letters.
 _WORD_FOLLOWS = re.compile(
-    r"\s{1,3}(?!(?:because|since|as|for|and|or|but|which|with|not|is|that|while|due|rather|given|based|in|by)\b)[A-Za-z]"
+    r"[^\S\n]{1,3}(?!(?:because|since|as|for|and|or|but|which|with|not|is|that|while|due|rather|given|based|in|by)\b)[A-Za-z]"
 )
 _VERB_FOLLOWS = re.compile(
     r"\s{1,3}(?:is|was|are|isn|wasn|aren|has|does|can|cannot|would|will|says?|states?|seems?|looks?|also|alone)\b|\s{0,2}(?:不|错|是错)",

@@ -13,7 +13,7 @@ from itertools import pairwise
 from reward_server.completion import after_thinking
 from reward_server.ground_truth.option_lists import LETTERS, narrow
 from reward_server.math.boxes import boxes_in
-from reward_server.math.hedges import is_denied
+from reward_server.math.hedges import is_denied, replacements
 from reward_server.multiple_choice.letters import letters_at
 from reward_server.multiple_choice.options import Options, options_of
 from reward_server.multiple_choice.statements import Candidate, statements, weak_statements, with_its_text
@@ -32,6 +32,7 @@ _MARK_IN_A_ROW = re.compile(r"(?:(?<=\s)|^)[*_]{0,2}\(?([A-Z])[).:][*_]{0,2}\s")
 _BOLD = re.compile(r"\*\*\s{0,2}(?:(?:option|choice|answer)\s)?\(?([A-Z])(?:[).:][^*\n]{0,200}|\.)?\*\*", re.IGNORECASE)
 _ONLY_LETTERS = re.compile(r"(?:[A-Z](?![A-Za-z0-9])[^A-Za-z0-9\u3040-\uffdc]{0,40}){2,26}+")
 _SINGLE = re.compile(r"[A-Z]")
+_OFFERED = re.compile(r"\(?[A-J]\)?")
 _PLAIN = " \t\r\n.。*_`$)(}{][】【」「』『\"'“”‘’,，:：!！\\"
 _RETRACTED = re.compile(
     r"\b(?:wait|actually|correction|corrected|scratch\sthat|on\ssecond\sthought|oops|sorry|my\smistake|mistaken?|"
@@ -79,9 +80,17 @@ def _agreed(text: str, found: list[Candidate]) -> Choice:
         if earlier.letters != later.letters and _RETRACTED.search(text, earlier.end, later.start):
             break
         letters = tuple(dict.fromkeys([*earlier.letters, *letters]))
+    letters = tuple(dict.fromkeys([*letters, *_offered_later(text, last)]))
     if len(letters) > 1:
         return Choice(None, letters, last.method, ("multiple_final_answers",))
     return Choice(letters[0], letters, last.method)
+
+
+def _offered_later(text: str, last: Candidate) -> list[str]:
+    """The letters that the text behind the answer offers in its place: `Maybe A.`, `Actually A.`, `… or A`."""
+    if last.end == 0 or last.method in ("last_line", "first_line", "bold"):
+        return []  # the place is not known
+    return [offer.strip("()") for offer in replacements(text[last.end :]) if _OFFERED.fullmatch(offer)]
 
 
 def _tagged(text: str, options: Options) -> list[Candidate]:

@@ -59,6 +59,8 @@ _CONDITION = re.compile(
     r"|如果|假设|若|假如|是否|为什么|倘若|除非|不能|不应|并非",
     re.IGNORECASE,
 )
+_SENTENCE = re.compile(r"[.!?\n。！？]")
+_UNREAL = re.compile(r"\b(?:would|could|might)\b", re.IGNORECASE)
 _TENTATIVE = re.compile(
     r"\b(?:might|may|could|maybe|perhaps|possibly|tempting|tempted)\b|可能|也许|或许|大概", re.IGNORECASE
 )
@@ -140,6 +142,8 @@ def _judged(text: str, candidate: Candidate) -> Candidate | None:
     if _CONDITION.search(clause):
         return None
     stated = text[candidate.start : candidate.end]
+    if _UNREAL.search(stated) and _CONDITION.search(_SENTENCE.split(before)[-1]):
+        return None  # `if it asked for the UK, the answer would be A`
     if _TENTATIVE.search(clause) or _TENTATIVE.search(stated):
         return Candidate(candidate.start, candidate.end, candidate.letters, candidate.method, firm=False)
     return candidate

@@ -108,6 +108,42 @@ def test_stating_every_letter_earns_nothing(mark: str, order: str) -> None:
         assert chosen(joint.join(mark.format(letter) for letter in order), OPTIONS).letter is None
 
 
+@pytest.mark.parametrize(
+    "hedge",
+    [
+        "Answer: A\nAnswer: B",
+        "The answer is A\nThe answer is B",
+        "Answer: B. Actually A.",
+        "The answer is B. Maybe A.",
+        "The answer is B, maybe A.",
+        "The answer is B... or maybe A.",
+        "The answer is B if not A",
+        "\\boxed{B}, or maybe A",
+    ],
+)
+def test_a_letter_that_is_offered_behind_the_answer_is_a_hedge(hedge: str) -> None:
+    assert chosen(hedge).letter is None
+
+
+@pytest.mark.parametrize(
+    "explained",
+    [
+        "The answer is B. If the question asked for the UK, the answer would be A.",
+        "The answer is B.\n\nWhy not A? London is the capital of the UK.",
+        "Answer: B\nA common mistake is to choose A.",
+        "The answer is B. Some people say A, but actually Paris is right.",
+        "The answer is B. You could also consider A, but it is not a capital of France.",
+        "**Answer: B**\n\nA might look right, but it isn't. C, or D, would be in other countries.",
+    ],
+)
+def test_other_letters_in_the_explanation_behind_the_answer_are_no_hedge(explained: str) -> None:
+    assert chosen(explained).letter == "B"
+
+
+def test_the_line_below_a_letter_does_not_make_it_an_article() -> None:
+    assert chosen("Answer: A\nLondon is the capital of the UK.").letter == "A"
+
+
 HOSTILE = [
     "(" * 1_000_000, "A" * 1_000_000, "A " * 500_000, "A) " * 333_333, "\\boxed{" * 142_857, "<answer>" * 125_000,
     "answer is " * 100_000, "选" * 1_000_000, "**" * 500_000, "answer " * 142_857, "\u200b" * 1_000_000,
