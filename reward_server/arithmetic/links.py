@@ -82,6 +82,8 @@ class Side:
     goes_on: bool = False  # its last number does: `16.66...`, `5 and 2/3`
     endless: bool = False  # there are more than MAX_TERMS
     bad: bool = False  # something stands in it that is not read here
+    listed: bool = False  # a dash before it was taken for the mark of a list
+    named: bool = False  # a word stands right before its first number, as in `Day 3 - 4 + 5 = 9`
 
     def add(self, term: Term, start: int, end: int) -> None:
         if self.start < 0:
@@ -92,6 +94,9 @@ class Side:
             self.bad = self.endless = True
             self.terms.clear()
             self.percents.clear()
+
+    def add_measures(self, words: str) -> None:
+        self.measures.update(name for word in words.split() if (name := measure(word)) is not None)
 
     def add_number(self, text: str, start: int, end: int) -> None:
         digits = "".join(char for char in text if char.isdigit() or char == ".")
@@ -121,6 +126,13 @@ class Side:
         )
         return Reading(exact, plain, self.decimals, percent=True) if isinstance(exact, Evaluated) else None
 
+    def with_terms(self, terms: list[Term], shift: int) -> Side:
+        """The side with other terms, among which its percentages stand so many places farther back."""
+        percents = [place + shift for place in self.percents]
+        return Side(
+            terms=terms, percents=percents, decimals=self.decimals, bad=self.bad or min(percents, default=0) < 0
+        )
+
     def key(self) -> str:
         marks = set(self.percents)
         return " ".join(f"{term}%" if place in marks else str(term) for place, term in enumerate(self.terms))
@@ -141,10 +153,17 @@ def judged(left: Side, right: Side, *, roughly: bool) -> Link | None:
     if a is None or b is None or a.operations + b.operations == 0:
         return None
     key = f"{left.key()} = {right.key()}"
+    if left.listed and not _agree(a, b, roughly) and (negative := left.with_terms(["-", *left.terms], 1).reading):
+        a = negative if _agree(negative, b, roughly) else a  # a minus sign after all
     if left.terms == right.terms:
         return Link(key, None, trivial=True)
     true = _agree(a, b, roughly)
-    if not true and (_says_something_else(left, a) or _ambiguous(left, right) or (right.goes_on and _begins(a, b))):
+    if not true and (
+        _says_something_else(left, a)
+        or _ambiguous(left, right)
+        or (right.goes_on and _begins(a, b))
+        or _begins_behind_a_name(left, b, roughly)
+    ):
         return Link(key, None, trivial=False)
     return Link(key, true, trivial=true and (_changes_nothing(a.exact, left) or _changes_nothing(b.exact, right)))
 
@@ -185,6 +204,14 @@ def _changes_nothing(read: Evaluated, side: Side) -> bool:
     if "*" in side.terms:
         return first in (0, 1) or second in (0, 1)
     return second == (0 if "+" in side.terms or "-" in side.terms else 1) or ("+" in side.terms and first == 0)
+
+
+def _begins_behind_a_name(left: Side, b: Reading, roughly: bool) -> bool:
+    """Whether it is true from behind a dash on: `Day 3 - 4 + 5 = 9`."""
+    if not left.named or len(left.terms) < 5 or left.terms[1] != "-":
+        return False
+    rest = left.with_terms(left.terms[2:], -2).reading
+    return rest is not None and _agree(rest, b, roughly)
 
 
 def _says_something_else(left: Side, a: Reading) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from reward_server.arithmetic.expression import FRACTION
-from reward_server.arithmetic.links import Side, judged, measure
+from reward_server.arithmetic.links import Side, judged
 from reward_server.arithmetic.tokens import Kind, Token, tokens
 from reward_server.arithmetic.words import word_set
 
@@ -31,6 +31,12 @@ _CALCULATING = word_set(
 )
 # Behind a number they begin another clause.
 _CLAUSES = word_set("and so but then which while because since if when where or is are was were equals means therefore")
+# Behind an equation: it is asked, or called wrong, and not claimed.
+_NOT_CLAIMED = re.compile(
+    r"[\s*$)\]}]{0,6}(?:[?？]|[(,:–—-]?\s{0,2}(?:(?:which|that|this)\s{1,2})?(?:(?:is|was|are|were|would\sbe)\s{1,2})?"
+    r"(?:(?:wrong|incorrect|false|untrue)(?![A-Za-z])|(?:(?:is|was|are|were)n['’]t|not)\s{1,2}(?:correct|right|true|valid)(?![A-Za-z])))",
+    re.IGNORECASE,
+)
 _ATTACHED_UNITS = word_set(
     "kg mg cm mm km mi ml lb lbs oz ft mph kph hr hrs min mins sec secs am pm st nd rd th gb mb kb kwh kw usd"
 )
@@ -121,6 +127,7 @@ class _Reader:
         self._known = known
         self._done: list[Equation] = []
         self._skip = False  # the next token was taken together with this one
+        self._begun = False  # something of the line was taken
         self._reset()
 
     def _reset(self, *, after_word: bool = False, poisoned: bool = False) -> None:
@@ -151,6 +158,7 @@ class _Reader:
         self._reset(after_word=after_word, poisoned=poisoned)
 
     def take(self, token: Token, following: Token | None) -> None:
+        begun, self._begun = self._begun, True
         if self._skip:
             self._skip = False
             return
@@ -159,11 +167,17 @@ class _Reader:
             if token.text == "." and _stands_at(following, Kind.UNKNOWN, token.end):
                 self._side.bad = True  # 0.\overline{3}
             self.close()
+        elif not begun and self._is_list_mark(token):
+            self._side.listed = token.text == "-"
         elif not self._poisoned:
             self._take(token, following)
             if self._side.endless:
                 self.close(poisoned=True)
         self._last_end = token.end
+
+    def _is_list_mark(self, token: Token) -> bool:
+        behind = self._text[token.end : token.end + 1]
+        return token.kind is Kind.OPERATOR and token.text != "/" and behind.isspace()
 
     def _take(self, token: Token, following: Token | None) -> None:
         match token.kind:
@@ -192,7 +206,9 @@ class _Reader:
             return
         if self._last_end == token.start and self._after_word and not self._side.terms:
             self._side.bad = True  # a name such as x2
+        named = self._after_word and not self._sides and not self._side.terms
         self._side.add_number(token.text, token.start, token.end)
+        self._side.named = named or self._side.named
         self._operand, self._times, self._units = True, False, 0
 
     def _second_operand(self, token: Token) -> None:
@@ -214,6 +230,7 @@ class _Reader:
     def _operator(self, token: Token, following: Token | None) -> None:
         if token.text == "/" and self._operand and following is not None and following.kind is Kind.WORD:
             self._skip = self._side.words = len(following.text) > 1  # miles/hour
+            self._side.add_measures(following.text)
             self._side.bad = self._side.bad or not self._skip
             return
         if not self._operand:
@@ -288,6 +305,8 @@ class _Reader:
 
     def _word_behind(self, token: Token, word: str, following: Token | None) -> None:
         if word in ("x", "х") and following is not None and following.kind in (Kind.NUMBER, Kind.OPEN):
+            hexadecimal = self._side.terms[-1] == 0 and self._last_end == token.start and token.end == following.start
+            self._side.bad = self._side.bad or hexadecimal
             self._side.add("*", token.start, token.end)
             self._operand, self._times = False, True
         elif word == "of" and self._side.percents and self._side.percents[-1] == len(self._side.terms) - 1:
@@ -324,9 +343,7 @@ class _Reader:
     def _unit(self, word: str) -> None:
         self._units += 1
         self._side.words = True
-        for part in word.split():
-            if (name := measure(part)) is not None:
-                self._side.measures.add(name)
+        self._side.add_measures(word)
         if self._units > MAX_UNIT_WORDS:
             self.close(after_word=True)
 
@@ -350,6 +367,8 @@ class _Reader:
             self._side.terms.pop()
 
     def _judge(self) -> None:
+        if _NOT_CLAIMED.match(self._text, self._last_end):
+            return
         for index, (left, right) in enumerate(pairwise(self._sides)):
             sign, roughly = self._signs[index]
             said = f"{left.key()} = {right.key()}"

@@ -143,6 +143,42 @@ def test_a_bullet_is_no_sign_of_a_number_where_a_word_stands_before_it() -> None
     assert told("total - 3 + 5 = 2") == []
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["- 4 + 5 = 9", "* 4 + 5 = 9", "+ 4 + 5 = 9", "– 4 + 5 = 9", "  - 3 * 4 = 12", "- 5 + 3 = -2", "- 10% * 50 = 5"],
+)
+def test_the_mark_of_a_list_is_no_sign_of_the_first_number(text: str) -> None:
+    assert [right for _, right in told(text)] == [True]
+
+
+@pytest.mark.parametrize("text", ["- 4 + 5 = 8", "-4 + 5 = 9", "* 4 + 5 = 8"])
+def test_a_false_equation_of_a_list_is_wrong(text: str) -> None:
+    assert [right for _, right in told(text)] == [False]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Is 5 + 3 = 9?",
+        "5 + 3 = 9? No.",
+        "5 + 3 = 9 is wrong",
+        "5 + 3 = 9 (incorrect)",
+        "5 + 3 = 9, which is not right",
+        "5 + 3 = 9 isn't true",
+        "$5 + 3 = 9$ is false",
+    ],
+)
+def test_what_is_asked_or_called_wrong_is_not_claimed(text: str) -> None:
+    assert told(text) == []
+    assert [right for _, right in told(text + ". It is 5 + 3 = 8.")] == [True]
+    assert [right for _, right in told(text + ". So 5 + 3 = 9.")] == [False]
+
+
+@pytest.mark.parametrize("text", ["Day 3 - 4 + 5 = 9", "$12/hour * 50 minutes = $10", "0x10 + 1 = 17"])
+def test_what_may_be_meant_otherwise_is_left_alone(text: str) -> None:
+    assert told(text) == []
+
+
 def test_the_solutions_of_gsm8k_are_read(shared: Path) -> None:
     """Of the 30 judged wrong among all 8,792 solutions, most are slips of the data."""
     covered = annotations = wrong = found = 0
