@@ -367,7 +367,7 @@ class _Reader:
             self._side.terms.pop()
 
     def _judge(self) -> None:
-        if _NOT_CLAIMED.match(self._text, self._last_end):
+        if any(_NOT_CLAIMED.match(self._text, end) for end in {self._sides[-1].end, self._last_end} if end >= 0):
             return
         for index, (left, right) in enumerate(pairwise(self._sides)):
             sign, roughly = self._signs[index]
