@@ -22,6 +22,7 @@ _TOKEN = re.compile(
     r"\s+|\\[,;:! ]|\\(?:left|right)(?![A-Za-z])|\$"  # nothing is meant by these
     r"|(?P<number>[0-9]+(?:\.[0-9]+)?|\.[0-9]+)"
     r"|(?P<refused>\*\*|//|\^)"
+    r"|(?P<times>[xX](?=\s{0,9}[0-9.(\[{]))"
     r"|(?P<sign>[-+*/()\[\]{}])"
     r"|\\(?P<command>times|cdot|div|[dt]?frac)(?![A-Za-z])"
 )
@@ -102,6 +103,8 @@ def _tokens(text: str) -> tuple[list[Token], bool]:
         if match["number"]:
             whole = whole and "." not in match[0]
             tokens.append(_number(match[0]))
+        elif match["times"]:
+            tokens.append("*")
         elif match["sign"]:
             tokens.append(match[0])
         elif match["command"]:

@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from reward_server.completion import after_thinking
 
 SHOWN_CHARS = 200
+LAST_CHARS = 10_000  # in which the last line is looked for
 
 _TAG = re.compile(r"<answer>|</answer>")
 _BOX_PIECE = re.compile(r"\\(?:boxed|fbox)\s{0,4}\{|\\[{}]|[{}]")
-_FRAME = "`*_$ \t\r\n"
+_FRAME = "`*_$ \t\r\n✓✔✅"
+_FRAMES = (("\\(", "\\)"), ("\\[", "\\]"), ("\\boxed{", "}"), ("\\text{", "}"))
+MAX_FRAMES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +43,7 @@ def final_answer(completion: str, *, whole_text: bool = False) -> Answer:
         return _one_of(boxed, "box")
     if whole_text:
         return Answer(text.strip() or None, method="line")
-    lines = text.rstrip().rpartition("\n")
-    return Answer(lines[2].strip() or None, method="line")
+    return Answer(_last_line(text), method="line")
 
 
 def shown(text: str | None) -> str | None:
@@ -50,13 +52,25 @@ def shown(text: str | None) -> str | None:
 
 
 def unframed(text: str) -> str:
-    """A text without the Markdown and dollar signs around it, and without the full stop at its end."""
-    return text.strip(_FRAME).removesuffix(".").removesuffix("。").strip(_FRAME)
+    """A text without the Markdown and the signs of a formula around it, and without the full stop at its end."""
+    for _ in range(MAX_FRAMES):
+        text = text.strip(_FRAME).removesuffix(".").removesuffix("。").strip(_FRAME)
+        frame = next((one for one in _FRAMES if text.startswith(one[0]) and text.endswith(one[1])), None)
+        if frame is None:
+            break
+        text = text[len(frame[0]) : -len(frame[1])]
+    return text
+
+
+def _last_line(text: str) -> str | None:
+    """The last line that says something, which the end of a formula or of a block of code does not."""
+    lines = (line.strip() for line in reversed(text[-LAST_CHARS:].split("\n")))
+    return next((line for line in lines if any(map(str.isalnum, line))), None)
 
 
 def _one_of(found: list[str], method: str) -> Answer:
     answers = [text.strip() for text in found]
-    different = len({" ".join(text.split()) for text in answers}) > 1
+    different = len({"".join(text.split()) for text in answers}) > 1
     return Answer(answers[-1] or None, different, method)
 
 

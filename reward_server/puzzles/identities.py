@@ -31,7 +31,8 @@ _NOT = frozenset(("not", "isn't", "isn’t", "aren't", "aren’t", "never"))
 _REST = (
     r"|(?P<number>\(?[0-9]{1,3}[).]?(?![0-9]))|(?P<word>[^\W\d_]+(?:['’][^\W\d_]+)?)|(?P<break>[.;\n])|(?P<sign>[,&])"
 )
-_REST += r"|(?P<filler>[\s:=\-–—>→*`|•()\"“”$\\])|(?P<stranger>.)"
+_REST += r"|(?P<filler>\\(?:text(?:bf|it|rm)?|math(?:bf|rm)|boxed|quad)(?![A-Za-z])|[\s:=\-–—>→*`|•()\"“”$\\{}])|(?P<stranger>.)"
+_HEADS = re.compile(r"[*_`\s]{0,8}[:：]")  # behind a role: those who have it follow
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,26 +102,33 @@ class _Reader:
         self._knights: dict[str, bool] = {}
         self._subjects: list[str] = []
         self._joined = self._negated = False
+        self._heading: bool | None = None  # `Knights: …`: the role of all who are named from here on
+        self._headed = 0  # how many were
 
     def read(self, text: str) -> Claim:
         for match in self._pattern.finditer(text):
-            fault = self._take(match.lastgroup, match[0])
+            fault = self._take(match.lastgroup, match[0], heads=_HEADS.match(text, match.end()) is not None)
             if fault is not None:
                 code = "contradiction" if fault.startswith("two roles") else "unreadable"
                 return Claim(self._knights if code == "contradiction" else {}, code, fault)
         if self._subjects:
             return Claim({}, "unreadable", f"{self._subjects[-1]} is left without a role")
+        if self._heading is not None and not self._headed:
+            return Claim({}, "unreadable", "a role without a name")
         return Claim(self._knights)
 
-    def _take(self, kind: str | None, said: str) -> str | None:
-        """Take the next token; why the text cannot be read, or None."""
+    def _take(self, kind: str | None, said: str, *, heads: bool) -> str | None:
+        """Take the next token; why the text cannot be read, or None. `heads`: a colon follows."""
+        if kind == "name" and self._heading is not None:
+            self._headed += 1
+            return self._claim(self._names[_key(said)], self._heading)
         if kind == "name":
             if self._subjects and not self._joined:
                 return f"{self._subjects[-1]} is left without a role"
             self._subjects.append(self._names[_key(said)])
             self._joined = False
         elif kind == "word":
-            return self._word(said.lower())
+            return self._word(said.lower(), heads)
         elif kind == "sign":
             self._joined = True
         elif kind == "break":
@@ -131,10 +139,14 @@ class _Reader:
             return f"{said!r} has no place in an answer"
         return None
 
-    def _word(self, word: str) -> str | None:
+    def _word(self, word: str, heads: bool) -> str | None:
+        if word in self._roles and heads and not self._subjects and not self._negated:
+            return self._head(self._roles[word])
         if word in self._roles:
             return self._role(self._roles[word])
         if word in _NOT:
+            if self._heading is not None:
+                return f"the word {word!r} has no place in a list of names"
             self._negated = not self._negated
         elif word in _JOINERS:
             self._joined = True
@@ -144,15 +156,23 @@ class _Reader:
             return f"the word {word[:30]!r} has no place in an answer"
         return None
 
+    def _head(self, knight: bool) -> str | None:
+        if self._knights and not self._headed:
+            return "a role without a name"  # `Zoey is a knave. Knights: …` is two ways to say it
+        self._heading, self._headed = knight, 0
+        return None
+
     def _role(self, knight: bool) -> str | None:
         if not self._subjects:
             return "a role without a name"
         for name in self._subjects:
-            said = knight != self._negated
-            if self._knights.setdefault(name, said) != said:
-                return f"two roles for {name}"
+            if fault := self._claim(name, knight != self._negated):
+                return fault
         self._subjects, self._joined, self._negated = [], False, False
         return None
+
+    def _claim(self, name: str, knight: bool) -> str | None:
+        return None if self._knights.setdefault(name, knight) == knight else f"two roles for {name}"
 
 
 @lru_cache(maxsize=1024)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,6 +14,8 @@ from reward_server.puzzles.ground_truth import puzzle_fields
 from reward_server.puzzles.numbers import whole_number, whole_numbers
 
 MAX_NUMBERS = 20
+# Words without a number in them, up to a colon or a verb behind which the expression begins.
+_LEAD = re.compile(r"[^\W\d_][^\d=]{0,200}?(?:[:：]|\b(?:is|be)\b|[是为])[\s*`$]{0,9}(?=[0-9(\[{\\+-])")
 MAX_SIDES = 8  # of `44 + 19 + 35 = 63 + 35 = 98`
 
 
@@ -44,7 +47,7 @@ def number_puzzle(ground_truth: Any, *, target: int | None = None, most: int = M
 
 def play(text: str, puzzle: NumberPuzzle, *, use_all: bool) -> Play:
     """How an answer fares. It may be followed by `= 98`, which then has to be true."""
-    sides = unframed(text).split("=")
+    sides = _said(text).split("=")
     if len(sides) > MAX_SIDES:
         return Play("unreadable", why=f"more than {MAX_SIDES - 1} equals signs")
     read = [evaluate(side) for side in sides]
@@ -58,6 +61,13 @@ def play(text: str, puzzle: NumberPuzzle, *, use_all: bool) -> Play:
     if not any(_uses(one, puzzle, use_all) for one in played):
         return Play("wrong_numbers", value)
     return Play(None if value == puzzle.target else "wrong_value", value)
+
+
+def _said(text: str) -> str:
+    """The answer without frames, and without words that lead to it: `The answer is …`."""
+    text = unframed(text)
+    lead = _LEAD.match(text)
+    return unframed(text[lead.end() :]) if lead else text
 
 
 def _uses(read: Evaluated, puzzle: NumberPuzzle, use_all: bool) -> bool:

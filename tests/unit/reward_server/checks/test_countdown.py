@@ -27,7 +27,15 @@ def judge(completion: str, gold: object = PUZZLE, **params: object) -> Verdict:
         "so \\boxed{44 + 19 + 35}",
         "It works:\n44 + 19 + 35 = 98",
         "**44 + 19 + 35**",
-        "<answer>44 + 19 + 35</answer> is my <answer>44 + 19 + 35</answer>",
+        "<answer>44 + 19 + 35</answer> is my <answer>44+19+35</answer>",
+        "<answer>\\(44 + 19 + 35\\)</answer>",
+        "<answer>$\\boxed{44 + 19 + 35}$</answer>",
+        "<answer>Answer: 44 + 19 + 35</answer>",
+        "<answer>44 + 19 + 35 = 98 ✓</answer>",
+        "The answer is 44 + 19 + 35.",
+        "The final expression is **(44 + 19) + 35 = 98**.",
+        "It works:\n\\[\n44 + 19 + 35 = 98\n\\]\n",
+        "```\n44 + 19 + 35\n```",
     ],
 )
 def test_an_expression_that_makes_the_target_is_right(completion: str) -> None:
@@ -47,6 +55,8 @@ def test_an_expression_that_makes_the_target_is_right(completion: str) -> None:
         ("<answer>44 * 19 - 35 = 98</answer>", "false_equation"),
         ("<answer>44, 19, 35</answer>", "unreadable"),
         ("<answer>44 + 19 + 35 or 44 - 19</answer>", "unreadable"),
+        ("The answer is 44 - 19, or it is 44 + 19 + 35", "unreadable"),
+        ("Not 44 - 19 but: 44 + 19 + 35", "unreadable"),
         ("<answer>44 + 19 + 35</answer><answer>44 - 19 - 35</answer>", "several_answers"),
         ("\\boxed{44 - 19 - 35} or \\boxed{44 + 19 + 35}", "several_answers"),
     ],
@@ -54,6 +64,11 @@ def test_an_expression_that_makes_the_target_is_right(completion: str) -> None:
 def test_the_broken_rule_is_named(completion: str, failed: str) -> None:
     verdict = judge(completion)
     assert (verdict.value, verdict.detail["failed"]) == (0.0, failed)
+
+
+def test_a_letter_x_between_numbers_is_a_sign() -> None:
+    assert judge("<answer>(44 - 19) x 2</answer>", {"target": 50, "numbers": [44, 19, 2]}).value == 1.0
+    assert judge("<answer>4 x</answer>", {"target": 4, "numbers": [4]}).value == 0.0
 
 
 def test_a_decimal_is_not_two_of_the_numbers() -> None:

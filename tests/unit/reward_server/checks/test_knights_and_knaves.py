@@ -30,6 +30,9 @@ def judge(completion: str, gold: object = GOLD, **params: object) -> Verdict:
         "Therefore, Zoey must be a knave while Oliver and Ava are both knights.",
         "Zoey is a knave, Zoey is a knave, Oliver is a knight, Ava is a knight",
         "Zoey = knave, Oliver = knight, Ava = knight",
+        "Knights: Oliver, Ava. Knaves: Zoey.",
+        "**Knights:**\n- Oliver\n- Ava\n\n**Knaves:**\n- Zoey",
+        "\\boxed{\\text{Zoey is a knave, Oliver is a knight, Ava is a knight}}",
     ],
 )
 def test_everybody_in_the_right_role_is_right(said: str) -> None:
@@ -45,6 +48,13 @@ def test_everybody_in_the_right_role_is_right(said: str) -> None:
         ("Zoey is a knave or a knight, Oliver is a knight, Ava is a knight", "unreadable"),
         ("Either Zoey is a knave or Oliver is, Ava is a knight", "unreadable"),
         ("knave knight knight", "unreadable"),
+        ("Knights: Oliver, Ava, Zoey. Knaves: Zoey.", "contradiction"),
+        ("Knights: Oliver, Ava.", "missing"),
+        ("Knights: Oliver, Ava. Zoey is a knave", "unreadable"),
+        ("Knights: Oliver, Ava, not Zoey", "unreadable"),
+        ("Knights: knaves: Zoey, Oliver, Ava are knights", "unreadable"),
+        ("Zoey is a knave. Knights: Oliver, Ava.", "unreadable"),
+        ("Knaves: Zoey. Knights: Oliver, Ava. Knaves:", "unreadable"),
         ("Zoey Oliver Ava knave knight knight", "unreadable"),
         ("Zoey is a knave, Oliver is a knight, Ava is a knight, Bob is a knave", "unreadable"),
         ("Is Zoey a knave? Oliver is a knight, Ava is a knight", "unreadable"),
