@@ -27,8 +27,10 @@ LOOPING = 0.9
 BLOCKS = (1000, 250)  # units in which n-grams are compared; in small blocks a short loop stands out
 COUNTED_TURNS = (10, 30)  # a counted phrase is an enumeration up to the first and a loop from the second on
 COUNTERS = (1.5, 3.0)  # numbers in each turn: up to the first a counter, from the second on work is done with them
+FORMULAS = (1.0, 1.25)  # numbers for each word: from the second on these are formulas in words
 FAR = 4  # times the length of the n-grams: so long ones are hardly repeated by honest text at any distance
 TOKENS_PER_WORD = 3
+CHARACTERS_PER_WORD = 5 / 3  # of Chinese; Japanese and Thai take more
 FEWEST_UNITS = 30  # fewer say nothing
 FEWEST_SIGNS = 100
 FEWEST_LINES = 5
@@ -45,6 +47,7 @@ _UNIT = re.compile(
     "\\\\[a-z]++|([\u3005\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff\u3040-\u30ff\uff66-\uff9f"
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]|[\uac00-\ud7af]++|[^\\W\\d_]{2,}+|[0-9]++)"
 )
+_BLANKS = re.compile(rf"\s{{{LONG_LOOP_SIGNS},}}+")
 # Invisible characters, and accents written by themselves: with them each turn of a loop could be made to look new.
 _UNSEEN = re.compile("[\u00ad\u200b-\u200f\u2060-\u2064\u0300-\u036f\ufe00-\ufe0f\ufeff]+")
 
@@ -68,11 +71,12 @@ def repetition(text: str, ngram: int, token_ids: tuple[int, ...] | None = None) 
     units = list(units_of(text))
     words = [unit for unit in units if not unit.isdigit()]
     signs = "".join(text.split())
-    loop = _final_loop(signs, FEWEST_SIGNS, LONG_LOOP_SIGNS)
+    loop = max(_final_loop(signs, FEWEST_SIGNS, LONG_LOOP_SIGNS), _blanks(text))
     if len(words) * SIGNS_PER_WORD < len(signs):
         ngrams = _ramp(_covered(signs, SIGNS_NGRAM)) if len(signs) >= FEWEST_SIGNS else 0.0
     else:
         codes = _encoded(units)
+        ngram = _as_long_in_characters(units, ngram)
         ngrams = max(_in_blocks(codes, ngram), _counted(units, _encoded(words), ngram))
         loop = max(loop, _final_loop(codes, FEWEST_UNITS, LONG_LOOP_WORDS))
     return Repetition(
@@ -89,6 +93,12 @@ def units_of(text: str) -> Iterator[str]:
     if not folded.isascii():
         folded = _UNSEEN.sub("", folded)
     return filter(None, _UNIT.findall(folded))
+
+
+def _as_long_in_characters(units: list[str], ngram: int) -> int:
+    """The length of n-grams where a part of the units, or all, are single characters, which are less than a word."""
+    single = sum(len(unit) == 1 and not unit.isdigit() for unit in units)
+    return round(ngram * (1 + (CHARACTERS_PER_WORD - 1) * single / max(1, len(units))))
 
 
 def _encoded(units: Iterable[Hashable]) -> str:
@@ -125,7 +135,9 @@ def _counted(units: list[str], words: str, ngram: int) -> float:
         if share:
             turns = Counter(_ngrams(block, ngram)).most_common(1)[0][1]
             numbers = ends[end] - ends[start] - len(block)
-            total += len(block) * share * _between(turns, *COUNTED_TURNS) * (1.0 - _between(numbers / turns, *COUNTERS))
+            # `dp[3] = dp[2] + dp[1] = 5` is three turns of a phrase of one word, and more numbers than words.
+            work = max(_between(numbers / turns, *COUNTERS), _between(numbers / len(block), *FORMULAS))
+            total += len(block) * share * _between(turns, *COUNTED_TURNS) * (1.0 - work)
         start = end
     return total / len(words)
 
@@ -164,6 +176,14 @@ def _final_loop(units: str, fewest: int, long: int) -> float:
     turns = looped / period
     share = _ramp((looped - period) / len(units))
     return share if looped < long else max(share, 1.0 - TURNS_FORGIVEN / turns)
+
+
+def _blanks(text: str) -> float:
+    """The same for a text that loses itself in empty lines or spaces."""
+    longest = max(map(len, _BLANKS.findall(text)), default=0)
+    if len(text) - len(text.rstrip()) >= LONG_LOOP_SIGNS:
+        return 1.0
+    return _ramp(longest / len(text)) if longest else 0.0
 
 
 def _suffix_loop(units: str) -> tuple[int, int]:

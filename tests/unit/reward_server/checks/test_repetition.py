@@ -102,6 +102,8 @@ def trials(count: int) -> str:
         "\n".join(f"In year {n} he pays {70 + 10 * n}+10=${80 + 10 * n}." for n in range(2, 12)),
         "\n".join(f"Case {n}: if x = {n}, then x^2 = {n * n}, so it is no prime." for n in range(1, 40)),
         "\n".join(f"{n} / {n // 2} = {n / (n // 2):.3f}, so {n} is not divisible by {n // 2}." for n in range(5, 60)),
+        "\n".join(f"dp[{n}] = dp[{n - 1}] + dp[{n - 2}] = {round(1.618**n / 2.236)}" for n in range(2, 40)),
+        "".join(f"当 n={n} 时，n 的平方是 {n * n}，除以 7 余 {n * n % 7}，不符合条件。" for n in range(1, 15)),
         trials(30),
         trials(200),
     ],
@@ -165,6 +167,13 @@ def test_the_penalty_can_be_chosen_and_is_never_a_reward() -> None:
     for wrong in (-1.0, 2.0):
         with pytest.raises(ValidationError):
             RepetitionParams(max_penalty=wrong)
+
+
+@pytest.mark.parametrize("blanks", ["\n" * 3000, " \n" * 300, "\t" * 500])
+def test_a_text_that_loses_itself_in_blanks_is_punished(blanks: str) -> None:
+    assert value("So far so good, and then it goes on." + blanks) == -1.0
+    assert value(blanks + "x") == -1.0
+    assert value("def f():\n" + " " * 200 + "return 1\n" * 2) == 0.0
 
 
 def test_a_loop_is_flagged() -> None:
