@@ -71,8 +71,8 @@ def clean(text: str) -> Cleaned:
         found = _ADDRESS.findall(text)
         text = _ADDRESS.sub(" ", text)
     if "[/asy]" in text:
-        found += _DRAWING.findall(text)
-        text = _DRAWING.sub(" ", text)
+        found += [_split(drawing)[0] for drawing in _DRAWING.findall(text)]
+        text = _DRAWING.sub(lambda drawing: _split(drawing.group())[1], text)
     scanner = _Scanner(text)
     scanner.run()
     return Cleaned("".join(scanner.kept), (*found, *scanner.removed))
@@ -237,17 +237,17 @@ class _Scanner:
 
     def _remove(self, start: int, end: int) -> int:
         """Words of a script in which no notation is written stay: they are prose in formulas and code too."""
-        self.kept.append(self.text[self._from : start])
-        removed = self.text[start:end]
-        words = [] if removed.isascii() else _WORDS_IN_NOTATION.findall(removed)
-        if words:
-            removed = _WORDS_IN_NOTATION.sub("", removed)
-            self.kept.append(f" {' '.join(words)} ")
-        else:
-            self.kept.append(" ")
+        removed, words = _split(self.text[start:end])
+        self.kept += (self.text[self._from : start], words)
         self.removed.append(removed)
         self._from = end
         return end
+
+
+def _split(notation: str) -> tuple[str, str]:
+    """The notation without words of other scripts, and these with a space around each."""
+    words = [] if notation.isascii() else _WORDS_IN_NOTATION.findall(notation)
+    return (_WORDS_IN_NOTATION.sub("", notation), f" {' '.join(words)} ") if words else (notation, " ")
 
 
 def _matched_braces(text: str, start: int) -> dict[int, int]:

@@ -24,6 +24,8 @@ from reward_server.language.scripts import (
 MIXED = "mixed"  # script of a word of Latin and Cyrillic letters, which no language writes
 MAX_ACRONYM = 5  # letters
 MAX_IDENTIFIER = 50  # letters; what is longer are words, joined to look like one
+MAX_WORD = 30  # letters of one word; what is longer counts for as many as it has room for
+WORD_LETTERS = 6
 MIN_SHOUTED = 3  # short words in capitals: as many, and most of what is said, are no acronyms
 MAX_SENTENCES = 2_000  # read one by one, which bounds the time for any text
 _FUNCTIONS = (
@@ -109,7 +111,7 @@ def _latin_words(prose: str, read: Words) -> list[str]:
     capitals: list[str] = []
     for token in _TOKENS.findall(prose):
         if token.islower() and token.isalpha() and len(token) > 1:
-            found = [token] if token not in FUNCTIONS else []
+            found = _pieces(token) if token not in FUNCTIONS else []
         elif token.isupper() and 1 < len(token) <= MAX_ACRONYM and token.isalpha():
             capitals.append(token)
             continue
@@ -124,12 +126,19 @@ def _latin_words(prose: str, read: Words) -> list[str]:
     return words
 
 
+def _pieces(word: str) -> list[str]:
+    """The word; of letters joined beyond the length of any word, about as many as were joined."""
+    if len(word) <= MAX_WORD:
+        return [word]
+    return [word[start : start + WORD_LETTERS] for start in range(0, len(word), WORD_LETTERS)]
+
+
 def _words_in_token(token: str) -> list[str]:
     """The token where it is a word, both parts of `and/or`, and nothing where it is notation."""
     if len(token) == 1:
         return [] if token.isascii() else [token]
     if len(token) > MAX_IDENTIFIER:
-        return _HUMPS.findall(token)
+        return [piece for hump in _HUMPS.findall(token) for piece in _pieces(hump)]
     if token.isalpha():
         known = token.isupper() or (token[1:].islower() and token.lower() not in FUNCTIONS)
         return [token] if known else []

@@ -249,6 +249,13 @@ def test_sentences_joined_to_one_long_identifier_are_words(joint: str) -> None:
     assert judge(CHINESE + "".join(ENGLISH.title().split()), target="zh").value == value
 
 
+def test_words_joined_without_anything_between_them_are_about_as_many() -> None:
+    value = judge(CHINESE + "".join(ENGLISH.lower().rstrip(".").split()), target="zh").value
+    assert value is not None
+    assert value < 0.7
+    assert judge(CHINESE + "internationalization", target="zh").value == judge(CHINESE + "words", target="zh").value
+
+
 @pytest.mark.parametrize("disguise", ["<think {}>", "<!-- {} -->", "~~{}~~", "**{}**", "> {}", "$5 {} $6"])
 def test_prose_in_what_only_looks_like_notation_is_prose(disguise: str) -> None:
     assert judge(CHINESE + disguise.format(ENGLISH.rstrip(".")), target="zh").detail["foreign"]["latin"] >= 15

@@ -44,6 +44,7 @@ CASES = [
     ("a backslash at the end \\", "a backslash at the end \\"),
     (r"$面积=长$ and \(\text{круг}_1\)", "面积 长 and круг"),
     ("as in [asy]\ndraw(a--b, dir(90));\nlabel(x[1], a);\n[/asy] and [asy] not closed", "as in and [asy] not closed"),
+    ('[asy]label("面积", (0,0));[/asy] end', "面积 end"),
     ("", ""),
 ]
 HOSTILE = [
