@@ -61,11 +61,17 @@ _ARITHMETIC = re.compile(
 )
 
 
+# It says what the answer is not, or where it lies.
+_DENIED = re.compile(
+    r"\(?(?:(?<![A-Za-z])not\s{1,3}|[≠≥≤]\s?|(?:^|(?<=\s))[<>]=?\s?)[-$€£¥₹]{0,2}[0-9][0-9,.]{0,40}%?\)?", re.IGNORECASE
+)
+
+
 def numbers_in(text: str, *, percent_is_fraction: bool = False) -> list[ExactNumber]:
     """The different numbers of a text, in order; none where it is arithmetic. Digits in units are no numbers."""
     if len(text) > MAX_CHARS:
         return []
-    text = _DROPPED.sub("", text.translate(_PLAIN))
+    text = _DENIED.sub(" ", _DROPPED.sub("", text.translate(_PLAIN)))
     text = _FRACTION.sub(lambda found: f"{found[1] or found[3]}/{found[2] or found[4]}", text).strip("*_` \n")
     if _ARITHMETIC.search(_NUMBER.sub("0", text)):
         return []
