@@ -31,7 +31,8 @@ _NOT = frozenset(("not", "isn't", "isn’t", "aren't", "aren’t", "never"))
 _REST = (
     r"|(?P<number>\(?[0-9]{1,3}[).]?(?![0-9]))|(?P<word>[^\W\d_]+(?:['’][^\W\d_]+)?)|(?P<break>[.;\n])|(?P<sign>[,&])"
 )
-_REST += r"|(?P<filler>\\(?:text(?:bf|it|rm)?|math(?:bf|rm)|boxed|quad)(?![A-Za-z])|[\s:=\-–—>→*`|•()\"“”$\\{}])|(?P<stranger>.)"
+_REST += r"|(?P<filler>\\(?:text(?:bf|it|rm)?|math(?:bf|rm)|boxed|quad)(?![A-Za-z])|[\s:=\-–—>→*`|•()\"“”$\\{}])"
+_REST += r"|(?P<stranger>.)"
 _HEADS = re.compile(r"[*_`\s]{0,8}[:：]")  # behind a role: those who have it follow
 
 
