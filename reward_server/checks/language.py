@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, ClassVar, Literal, Self
 
@@ -47,6 +48,13 @@ class LanguageParams(Params):
         default=None,
         description="whether languages of one script are told apart, which needs the extra `lang`; null: only where "
         "the target is given as a code and is not the main language of its script (en, ru, ar, hi are)",
+    )
+    none_value: float | None = Field(
+        default=None,
+        ge=0.0,
+        le=1.0,
+        description="of a completion with too little to count; null: the check does not apply to it, so that in a "
+        "product or as a gate saying nothing would pay",
     )
     allow_terms: tuple[str, ...] = Field(
         default=(), max_length=100, description="words and phrases that are not counted, in any case of letters"
@@ -125,12 +133,15 @@ class Language(AnswerCheck):
             return _nothing_said(why)
         text = _text(item.completion, params.scope)
         if text is None:
-            return _nothing_said("the thinking is not closed: there is no answer", target, identified)
+            verdict = _nothing_said("the thinking is not closed: there is no answer", target, identified)
+            return replace(verdict, value=params.none_value)
         counted = proportion(text, target, identified=identified, allowed=_pattern(params.allow_terms))
         detail = _detail(target, identified, counted)
         flags = _flags(counted, params)
         if counted.share is None or counted.units < params.min_units:
-            return Verdict(None, detail, flags, f"{counted.units:.1f} words, fewer than {params.min_units:g}")
+            return Verdict(
+                params.none_value, detail, flags, f"{counted.units:.1f} words, fewer than {params.min_units:g}"
+            )
         return Verdict(_value(counted.share, params), detail, flags)
 
 

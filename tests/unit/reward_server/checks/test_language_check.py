@@ -86,6 +86,14 @@ def test_too_little_thinking_is_neutral_neither_0_nor_1(completion: str) -> None
     assert verdict.detail["units"] < 10
 
 
+def test_saying_too_little_can_be_given_a_value_and_so_cannot_pay_in_a_product() -> None:
+    assert judge("<think>Eight.</think>8", none_value=0.0).value == 0.0
+    assert judge("<think>Eight", scope="answer", none_value=0.0).value == 0.0
+    assert judge(f"<think>{ENGLISH}</think>8", none_value=0.0).value == 1.0
+    unknown = Language().judge(CheckInput("<think>Eight.</think>8"), LanguageParams(none_value=0.0))
+    assert unknown.value is None  # no target: the caller's doing
+
+
 @pytest.mark.parametrize(
     ("completion", "scope", "value"),
     [
