@@ -10,6 +10,8 @@ from typing import Protocol
 from reward_server.text.layout import is_prefilled
 from reward_server.text.tags import Tag, tags
 
+NAMES = ("think", "answer")  # read together, as for `format`: each says where the code of the other one ends
+
 
 class Prompted(Protocol):
     """What is needed of an item to say where its thinking begins."""
@@ -51,7 +53,7 @@ def answer_tag(text: str) -> str | None:
     """The inside of the last <answer>, which the end of the text closes too; None where there is no such tag."""
     if "<answer>" not in text:
         return None
-    found = tags(text, ("answer",))
+    found = _named("answer", text)
     last = next((i for i in range(len(found) - 1, -1, -1) if not found[i].closing), None)
     if last is None:
         return None
@@ -77,5 +79,9 @@ def _is_plain(completion: str) -> bool:
 def _thinking_tags(completion: str) -> tuple[list[Tag], int]:
     """The tags, and by how much their places are shifted: a thought that is closed first was opened by the prompt."""
     if "</think>" in completion.partition("<think>")[0]:
-        return tags("<think>" + completion, ("think",)), len("<think>")
-    return tags(completion, ("think",)), 0
+        return _named("think", "<think>" + completion), len("<think>")
+    return _named("think", completion), 0
+
+
+def _named(name: str, text: str) -> list[Tag]:
+    return [tag for tag in tags(text, NAMES) if tag.name == name]

@@ -5,7 +5,7 @@ backticks of equal length within a paragraph, both as in CommonMark 0.31. Models
 four rules go beyond it, and none of them lets code swallow the structure of a completion:
 
 - A fence or a run of backticks that is never closed is no code.
-- Inside an open section, code never holds the last closing tag of that section: what would is no code. So a thought
+- Inside open sections, code never holds the last closing tag of one of them: what would is no code. So a thought
   that forgets to close its block still ends at `</think>`, while a thought that quotes `</think>` does not end there.
 - In a text with very many marks nothing is code, so that no text keeps the reader busy.
 - A fence may stand right behind a tag on the same line, and be closed right before one, as in "<answer>```".
@@ -118,17 +118,18 @@ def _read(text: str, names: tuple[str, ...]) -> tuple[list[Tag], list[tuple[int,
     last_closing = {name: text.rfind(f"</{name}>") for name in names}
     found: list[Tag] = []
     code: list[tuple[int, int]] = []
-    section: str | None = None
+    open_sections: set[str] = set()
     index = 0
     while index < len(events):
         event = events[index]
         partner = partners[index]
         if event.mark == "<":
             found.append(_tag(text[event.start : event.end], event.start))
-            section = None if found[-1].closing else found[-1].name
+            change = open_sections.discard if found[-1].closing else open_sections.add
+            change(found[-1].name)
         elif partner is not None and not _is_escaped(text, event):
             end = events[partner].end
-            if section is None or not event.start < last_closing[section] < end:
+            if not any(event.start < last_closing[name] < end for name in open_sections):
                 code.append((event.start, end))
                 index = partner
         index += 1

@@ -56,6 +56,16 @@ def test_the_inside_of_the_answer(text: str, inside: str | None) -> None:
         ("4", "", "4"),
         ("<think>a", "a", None),
         ("", "", ""),
+        (
+            "<think>a</think>\n<answer>```\nre.split('</think>', s)\n```</answer>",
+            "a",
+            "```\nre.split('</think>', s)\n```",
+        ),
+        (
+            "<think>In <answer></answer>.\n```\nx\n</think>\n<answer>```\ny\n```</answer>",
+            "In <answer></answer>.\n```\nx\n",
+            "```\ny\n```",
+        ),
     ],
 )
 def test_thought_and_answer(completion: str, thought: str, answer: str | None) -> None:
