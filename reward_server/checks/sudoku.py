@@ -13,6 +13,7 @@ from reward_server.puzzles.answers import final_answer, shown
 from reward_server.puzzles.grids import (
     Grid,
     SudokuTruth,
+    behind_lead,
     broken_rule,
     grid_text,
     keeps_clues,
@@ -67,7 +68,7 @@ class Sudoku(AnswerCheck):
             return _verdict("no_answer")
         if answer.several:
             return _verdict("several_answers", text)
-        grid = read_grid(text, truth.size)
+        grid = read_grid(behind_lead(text, truth.size), truth.size)
         return _verdict("unreadable", text, grid) if isinstance(grid, str) else _judged(grid, text, truth, params)
 
     def read_gold(self, item: CheckInput, params: SudokuParams) -> GoldView:

@@ -69,6 +69,13 @@ def read_grid(text: str, size: int) -> Grid | str:
     return tuple(rows)
 
 
+def behind_lead(text: str, size: int) -> str:
+    """The grid that ends a text, where only words stand before it (`The grid is:`); else the text as it is."""
+    grid = last_grid(text, size)
+    lead = text[: text.rfind(grid)] if grid else ""
+    return grid if grid and not any(map(str.isdigit, lead)) else text
+
+
 def last_grid(text: str, size: int) -> str | None:
     """The lines at the end of a text that hold nothing but cells; None where there are none."""
     lines = text.rstrip()[-MAX_ANSWER_CHARS:].split("\n")
@@ -122,6 +129,8 @@ def _repeated(grid: Grid) -> str | None:
 def _cells(line: str, size: int) -> list[int] | None:
     """The cells of a line, none for a frame or an empty line; None where something else stands there."""
     cells: list[int] = []
+    if line.lstrip().startswith("```"):
+        return cells
     for part in _FRAME.split(line):
         position = 0
         while position < len(part):

@@ -39,6 +39,8 @@ FRAMED = "\n".join(
         json.dumps([[int(cell) for cell in line] for line in rows(SOLUTION, cell="").split("\n")]),
         FRAMED,
         "```\n" + rows(SOLUTION) + "\n```",
+        "```text\n" + rows(SOLUTION) + "\n```",
+        "The completed grid is:\n" + rows(SOLUTION),
     ],
 )
 def test_the_solved_grid_is_right_however_it_is_drawn(shown: str) -> None:
@@ -54,6 +56,8 @@ def test_without_a_tag_the_grid_at_the_end_is_the_answer() -> None:
     ("shown", "failed"),
     [
         (rows(CLUES), "incomplete"),
+        (f"{rows('1' * 81)}\nor\n{rows(SOLUTION)}", "unreadable"),
+        (f"8 1 2\n\n{rows(SOLUTION)}", "unreadable"),
         (rows("1" * 81), "clue_changed"),
         (rows(SOLUTION[:2] + "3" + SOLUTION[3:]), "invalid"),
         (rows(SOLUTION[9:] + SOLUTION[:9]), "clue_changed"),

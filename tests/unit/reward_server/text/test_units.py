@@ -20,7 +20,9 @@ from reward_server.text.units import Length, length_of, lengths_of, word_count
         ("한국어 문장입니다", 2),
         ("हिन्दी में", 2),
         ("مرحبا بالعالم", 2),
-        ("\u0301" * 1000, 1),
+        ("\u0301" * 1000, 34),
+        ("Donaudampfschifffahrt", 1),
+        ("onewordisaslongasonelikes" * 100, 84),
     ],
 )
 def test_words_are_counted_by_script(text: str, words: int) -> None:
