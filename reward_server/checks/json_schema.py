@@ -17,6 +17,8 @@ from reward_server.wire import GoldKind
 
 IN_PLACE_CHARS = 100_000  # read and judged within some milliseconds
 IN_PLACE_WITH_PATTERNS = 20_000  # the same against any pattern
+IN_PLACE_STEPS = 5_000_000  # characters times schemas that each may be held against; some tens of milliseconds
+IN_PLACE_GOLD_BYTES = 20_000  # of a schema that comes with the item and has to be compiled
 LOCATED_CHARS = 4_000  # in a longer answer nobody looks for the place of the fault
 JSON_MARKS = frozenset({"", "json"})
 
@@ -53,7 +55,8 @@ class JsonSchemaCheck(HeavyCheck):
     params: ClassVar[type[Params]] = JsonParams
     detail: ClassVar[Mapping[str, str]] = {
         "failed": "no_answer, not_json, nested_too_deeply, duplicate_key or schema",
-        "at": "where the schema is broken, and the keyword that is; null in answers of more than 4,000 characters",
+        "at": "where the schema is broken, and the keyword that is; null in answers of more than 4,000 characters, "
+        "and for schemas with branches that refer to themselves",
     }
     example: ClassVar[Mapping[str, Any]] = {
         "checks": [
@@ -76,9 +79,12 @@ class JsonSchemaCheck(HeavyCheck):
     }
 
     def judge_in_place(self, item: CheckInput, params: JsonParams) -> Verdict | None:
+        if params.schema_from == "ground_truth" and _bytes(item.ground_truth) > IN_PLACE_GOLD_BYTES:
+            return None
         schema = _schema(item, params)
         limit = IN_PLACE_WITH_PATTERNS if schema is not None and schema.has_patterns else IN_PLACE_CHARS
-        return _judged(item, params, schema) if len(item.completion) <= limit else None
+        steps = len(item.completion) * (schema.tree if schema is not None else 1)
+        return None if len(item.completion) > limit or steps > IN_PLACE_STEPS else _judged(item, params, schema)
 
     def judge(self, item: CheckInput, params: JsonParams) -> Verdict:
         return _judged(item, params, _schema(item, params))
@@ -125,6 +131,13 @@ def _schema(item: CheckInput, params: JsonParams) -> Schema | None:
     if params.schema_from == "ground_truth":
         return _compiled_gold(_schema_of(item.ground_truth))
     return None if params.json_schema is None else compiled(params.json_schema)
+
+
+def _bytes(truth: JsonValue) -> int:
+    try:
+        return len(truth if isinstance(truth, str) else orjson.dumps(truth))
+    except orjson.JSONEncodeError:
+        return 0  # refused when it is compiled
 
 
 def _schema_of(truth: JsonValue) -> dict[str, Any]:

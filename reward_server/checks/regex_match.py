@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from reward_server.checks.base import CheckInput, GoldView, HeavyCheck, Params, Verdict
 from reward_server.completion import final_answer, thinking, with_prefill
@@ -16,6 +16,7 @@ from reward_server.wire import GoldKind
 MOST_PATTERNS = 32
 LONGEST_PATTERN = 10_000
 SHOWN_CHARS = 400
+IN_PLACE_GOLD_CHARS = 20_000  # of patterns that come with the item and have to be compiled
 IN_PLACE_STEPS = 20_000_000  # what RE2 does in the worst case within some tens of milliseconds
 
 PatternText = Annotated[str, Field(min_length=1, max_length=LONGEST_PATTERN)]
@@ -76,6 +77,8 @@ class RegexMatch(HeavyCheck):
     }
 
     def judge_in_place(self, item: CheckInput, params: RegexParams) -> Verdict | None:
+        if params.from_ground_truth and _chars(item.ground_truth) > IN_PLACE_GOLD_CHARS:
+            return None
         steps = sum(pattern.size for _, pattern, _ in _patterns(item, params)) * len(item.completion)
         return None if steps > IN_PLACE_STEPS else self.judge(item, params)
 
@@ -117,6 +120,10 @@ def _patterns(item: CheckInput, params: RegexParams) -> list[tuple[str, Pattern,
     forbidden = [(f"forbidden[{i}]", compiled(p, params.flags), False) for i, p in enumerate(params.forbidden)]
     golds = _golds(item, params) if params.from_ground_truth else []
     return [*required, *((f"ground_truth[{i}]", p, True) for i, p in enumerate(golds)), *forbidden]
+
+
+def _chars(truth: JsonValue) -> int:
+    return sum(len(text) for text in (truth if isinstance(truth, list) else [truth]) if isinstance(text, str))
 
 
 def _golds(item: CheckInput, params: RegexParams) -> list[Pattern]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 
 from reward_server.errors import ConfigError, RewardServerError, UnknownProfile
+from reward_server.misfits import misfit
 from reward_server.profiles.binding import BoundCheck, Profile, bind
 from reward_server.wire import CheckSpec, Combine, Wire
 
@@ -67,9 +68,9 @@ def _read(path: Path) -> ProfileFile:
     try:
         return ProfileFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise ConfigError(f"profile {path}: {where}: {first['msg']}") from error
+        raise ConfigError(
+            f"profile {path}: {misfit(error, 'the file', ProfileFile.model_fields, quoting=True)}"
+        ) from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"profile {path} cannot be read: {error}") from error
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import re2
 
-PATTERNS_KEPT = 64
+PATTERNS_KEPT = 256
 MAX_BYTES = 1 << 20  # of one compiled pattern and of its automaton
 LARGEST_PROGRAM = 10_000  # instructions; the worst text takes that many steps a character
 

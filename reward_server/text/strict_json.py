@@ -9,10 +9,18 @@ from typing import Any
 import jsonschema_rs
 import orjson
 
+from reward_server.text.schema_size import NotFollowed, children, expanded
+
 DEEPEST = 128  # levels of nesting
 SCHEMAS_KEPT = 64
+LARGE_SCHEMAS_KEPT = 4
+LARGE_BYTES = 20_000  # of a schema that takes milliseconds to compile, and megabytes to keep
+LONGEST_BYTES = 1 << 18
+LARGEST_TREE = 10_000_000  # schemas that one value may be held against: about a tenth of a second
+LOCATED_TREE = 1_000  # below an `anyOf` each fault is an object; recursion makes as many as the value is deep, and more
 PATTERN_BYTES = 1 << 18  # of one compiled pattern
 _PATTERNS = frozenset({"pattern", "patternProperties"})
+_BRANCHES = frozenset({"anyOf", "oneOf"})
 
 
 class NotJson(ValueError):
@@ -24,11 +32,25 @@ class SchemaInvalid(ValueError):
 
 
 class Schema:
-    """A compiled JSON schema; the draft is the one that `$schema` names, else 2020-12."""
+    """A compiled JSON schema; the draft is the one that `$schema` names, else 2020-12.
+
+    `tree` is how many schemas there are when each reference is replaced by what it refers to: so many steps a value of
+    the text can cost.
+    """
 
     def __init__(self, schema: dict[str, Any] | bool) -> None:
         """Raises SchemaInvalid."""
-        self.has_patterns = _has_patterns(schema)
+        self.has_patterns = _has_any(schema, _PATTERNS)
+        try:
+            self.tree, recursive = expanded(schema)
+        except NotFollowed as error:
+            raise SchemaInvalid(str(error)) from error
+        if self.tree > LARGEST_TREE:
+            raise SchemaInvalid(
+                f"expected at most {LARGEST_TREE:,} schemas once each `$ref` is replaced by what it refers to, "
+                f"got {self.tree:,} or more"
+            )
+        self._can_locate = not _has_any(schema, _BRANCHES) or (not recursive and self.tree <= LOCATED_TREE)
         try:
             self._validator = jsonschema_rs.validator_for(
                 schema,
@@ -42,10 +64,11 @@ class Schema:
         return self._validator.is_valid(value)
 
     def fault(self, value: Any) -> str | None:
-        """Where the value breaks the schema, as a path with the keyword: `/items/0 type`; None where it fits.
-
-        It takes far longer than `fits`, since every fault below an `anyOf` is collected.
+        """Where the value breaks the schema, as a path with the keyword: `/items/0 type`; None where it fits, and where
+        it would take too long to say, since every fault below an `anyOf` is collected.
         """
+        if not self._can_locate:
+            return None
         try:
             self._validator.validate(value)
         except jsonschema_rs.ValidationError as error:
@@ -58,9 +81,12 @@ class Schema:
 def compiled(schema: dict[str, Any] | bool) -> Schema:
     """The schema, compiled once in each process as long as few others are used. Raises SchemaInvalid."""
     try:
-        return _compiled(orjson.dumps(schema))
+        text = orjson.dumps(schema)
     except orjson.JSONEncodeError as error:
         raise SchemaInvalid(f"the schema is no JSON: {error}") from error
+    if len(text) > LONGEST_BYTES:
+        raise SchemaInvalid(f"expected at most {LONGEST_BYTES:,} bytes, got {len(text):,}")
+    return _large(text) if len(text) > LARGE_BYTES else _small(text)
 
 
 def parsed(text: str, *, unique_keys: bool) -> Any:
@@ -79,9 +105,12 @@ def parsed(text: str, *, unique_keys: bool) -> Any:
     return value
 
 
-@lru_cache(maxsize=SCHEMAS_KEPT)
 def _compiled(text: bytes) -> Schema:
     return Schema(orjson.loads(text))
+
+
+_small = lru_cache(maxsize=SCHEMAS_KEPT)(_compiled)
+_large = lru_cache(maxsize=LARGE_SCHEMAS_KEPT)(_compiled)
 
 
 def _retrieve_nothing(uri: str, /) -> Any:
@@ -96,23 +125,17 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> None:
 def _is_shallow(value: Any) -> bool:
     level = [value]
     for _ in range(DEEPEST):
-        level = [child for one in level for child in _children(one)]
+        level = [child for one in level for child in children(one)]
         if not level:
             return True
     return False
 
 
-def _children(value: Any) -> list[Any]:
-    """The members that can have members themselves."""
-    members = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return [member for member in members if isinstance(member, dict | list)]
-
-
-def _has_patterns(schema: Any) -> bool:
-    """Whether the schema matches regular expressions; a property called `pattern` may pass for one."""
+def _has_any(schema: Any, keywords: frozenset[str]) -> bool:
+    """Whether the schema uses one of the keywords; a property of that name may pass for one."""
     level = [schema]
     while level:
-        if any(isinstance(one, dict) and not _PATTERNS.isdisjoint(one) for one in level):
+        if any(isinstance(one, dict) and not keywords.isdisjoint(one) for one in level):
             return True
-        level = [child for one in level for child in _children(one)]
+        level = [child for one in level for child in children(one)]
     return False
