@@ -7,6 +7,7 @@ thousand keeps it as an exponent, so that `1e999999999` costs nothing.
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -27,6 +28,8 @@ _PLAIN = str.maketrans(
         "，": ",",
         "／": "/",
         "×": "*",
+        "⁄": "/",
+        **{sign: " " + unicodedata.normalize("NFKC", sign).replace("⁄", "/") for sign in "½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞"},
     }
     | {chr(ord("０") + digit): str(digit) for digit in range(10)}
 )
@@ -56,7 +59,7 @@ ExactNumber = Fraction | Huge
 
 # What is left of a text when each number is a 0 and yet makes another value of it: 5!, 4^2, 2\\pi, x + 3, 5x, 1_000.
 _ARITHMETIC = re.compile(
-    r"[+*√π∞!÷∑∫|]|(?<![A-Za-z]|\})\^(?!\s?\{?\s?(?:\\circ|°))|(?<![A-Za-z$€£¥])/(?![A-Za-z]{2})|0[xyzni](?![A-Za-z])|0_|0\.\d"
+    r"[+*√π∞!÷∑∫|]|(?<![A-Za-z]|\})\^(?!\s?\{?\s?(?:\\circ|°))|(?<![A-Za-z$€£¥])/(?![A-Za-z]{2})|0[xyzni](?![A-Za-z])|0[⁰¹²³⁴-⁹]|0_|0\.\d"
     r"|\\(?!(?:circ|degree|approx|q?quad|boxed|fbox|left|right)(?![A-Za-z]))[A-Za-z]"
 )
 
