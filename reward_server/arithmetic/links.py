@@ -197,13 +197,14 @@ def _rounds_to(value: Fraction, shown: Fraction, decimals: int, roughly: bool) -
 
 
 def _changes_nothing(read: Evaluated, side: Side) -> bool:
-    """Whether a side is `a + 0`, `a - 0`, `a * 1`, `a / 1` or `0 * a`: true, and nothing was worked out."""
-    if read.operations != 1 or side.percents:
+    """Whether a side is such as `a + 0`, `a * 1`, `0 * a`, `a - a` or `a * 1 + 0`: true, and nothing was worked out."""
+    if read.operations == 0 or side.percents:
         return False
-    first, second = read.numbers[0], read.numbers[-1]
-    if "*" in side.terms:
-        return first in (0, 1) or second in (0, 1)
-    return second == (0 if "+" in side.terms or "-" in side.terms else 1) or ("+" in side.terms and first == 0)
+    if read.value in read.numbers:
+        others = list(read.numbers)
+        others.remove(read.value)
+        return all(other in (0, 1) for other in others) or (read.operations == 1 and read.value == 0)
+    return read.operations == 1 and read.value in (0, 1) and read.numbers[0] == read.numbers[-1]
 
 
 def _begins_behind_a_name(left: Side, b: Reading, roughly: bool) -> bool:

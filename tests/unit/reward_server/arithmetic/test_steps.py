@@ -127,10 +127,28 @@ def test_the_same_equation_again_earns_nothing(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["2 = 2", "3 + 4 = 3 + 4", "5 * 1 = 5", "5 + 0 = 5", "0 * 7 = 0", "5 - 0 = 5", "5/1 = 5"]
+    "text",
+    [
+        "2 = 2",
+        "3 + 4 = 3 + 4",
+        "5 * 1 = 5",
+        "5 + 0 = 5",
+        "0 * 7 = 0",
+        "5 - 0 = 5",
+        "5/1 = 5",
+        "7 - 7 = 0",
+        "7 / 7 = 1",
+        "5 * 1 + 0 = 5",
+        "5 + 1 - 1 = 5",
+    ],
 )
 def test_an_equation_that_says_nothing_is_no_step(text: str) -> None:
     assert told(text) == []
+
+
+@pytest.mark.parametrize("text", ["10 - 5 = 5", "3 + 1 = 4", "1 + 1 = 2", "2 - 1 = 1", "0 - 5 = -5", "6 / 2 / 3 = 1"])
+def test_a_small_step_is_a_step(text: str) -> None:
+    assert [right for _, right in told(text)] == [True]
 
 
 def test_places_are_code_points_of_the_original_text() -> None:
