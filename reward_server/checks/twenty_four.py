@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -18,31 +19,15 @@ from reward_server.puzzles.number_game import NumberPuzzle, Play, number_puzzle,
 from reward_server.puzzles.number_search import MAX_SEARCHED, QUICKLY_SEARCHED, solution
 from reward_server.wire import GoldKind
 
-_NO_SOLUTION = frozenset(
-    [
-        "no solution",
-        "no solutions",
-        "no solution exists",
-        "there is no solution",
-        "there are no solutions",
-        "has no solution",
-        "none",
-        "no",
-        "impossible",
-        "it is impossible",
-        "it's impossible",
-        "not possible",
-        "it is not possible",
-        "unsolvable",
-        "cannot be solved",
-        "cannot be done",
-        "cannot be made",
-        "无解",
-        "没有解",
-        "不可能",
-    ]
+# A text without a sign of arithmetic holds no expression beside it, so that nobody can say both.
+_NO_SOLUTION = re.compile(
+    r"(?<!not )\b(?:impossible|unsolvable)\b"
+    r"|\bno(?: \w{1,12}){0,2}? (?:solutions?|ways?|expressions?|combinations?|answer)\b"
+    r"|\b(?:not|cannot|can['’]?t|could(?: not|n['’]t)|isn['’]t)(?: be)?(?: \w{1,12})?? "
+    r"(?:possible|solvable|solved|done|made|make|reached|reach|get|obtained)\b|^(?:no|none)$|无解|没有解|不可能|无法"
 )
-_LONGEST_PHRASE = 60
+_ANOTHER_SAID = re.compile(r"[+*/×÷=^()−]|[0-9]\s*-|\b(?:or|if|unless|maybe|perhaps|wrong|false)\b")
+_LONGEST_PHRASE = 120
 
 
 class TwentyFourParams(Params):
@@ -116,4 +101,7 @@ def _found(puzzle: NumberPuzzle, params: TwentyFourParams) -> str | None:
 
 
 def _gives_up(text: str) -> bool:
-    return len(text) <= _LONGEST_PHRASE and " ".join(unframed(text).lower().split()).rstrip("!.") in _NO_SOLUTION
+    if len(text) > _LONGEST_PHRASE:
+        return False
+    said = " ".join(unframed(text).lower().split()).rstrip("!.")
+    return _NO_SOLUTION.search(said) is not None and _ANOTHER_SAID.search(said) is None

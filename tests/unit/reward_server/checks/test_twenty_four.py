@@ -31,7 +31,23 @@ def test_a_value_above_24_is_not_cut_down_to_it() -> None:
     assert judge("<answer>(3 * 8 * 5 + 2) / 5</answer>", [3, 8, 5, 2, 5]).value == 0.0  # 24.4
 
 
-@pytest.mark.parametrize("said", ["No solution.", "no solution", "Impossible", "无解", "None", "There is no solution!"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "No solution.",
+        "no solution",
+        "Impossible",
+        "无解",
+        "None",
+        "There is no solution!",
+        "It's not possible to make 24 with these numbers.",
+        "There is no way to make 24 from 1, 1, 1, 1.",
+        "No valid expression exists.",
+        "24 cannot be made from these numbers.",
+        "这四个数无法得到24。",
+        "\\text{No solution}",
+    ],
+)
 def test_giving_up_is_right_where_nobody_can(said: str) -> None:
     assert judge(f"<answer>{said}</answer>", [1, 1, 1, 1]).value == 1.0
     verdict = judge(f"<answer>{said}</answer>", [4, 7, 8, 8])
@@ -77,3 +93,17 @@ def test_unusable_numbers_are_no_zero(gold: object) -> None:
 )
 def test_the_search_is_exact(numbers: tuple[int, ...], target: int, solvable: bool) -> None:
     assert (solution(numbers, target) is not None) == solvable
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "It is not impossible.",
+        "No solution or 24",
+        "no solution, 1 + 1",
+        "1*1*1*1 is no solution",
+        "Perhaps no solution",
+    ],
+)
+def test_giving_up_beside_something_else_is_no_answer(said: str) -> None:
+    assert judge(f"<answer>{said}</answer>", [1, 1, 1, 1]).value == 0.0
