@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from weakref import WeakKeyDictionary
 
 from reward_server.checks.base import (
     AnswerCheck,
@@ -17,6 +18,7 @@ from reward_server.checks.base import (
     Check,
     CheckInput,
     ChoosingCheck,
+    Group,
     HeavyCheck,
     ProgramCheck,
     Verdict,
@@ -40,6 +42,7 @@ class Verdicts:
     def __init__(self, executors: Executors, settings: Settings) -> None:
         self._executors = executors
         self._settings = settings
+        self._groups: WeakKeyDictionary[Group, asyncio.Lock] = WeakKeyDictionary()  # one verdict of a group at a time
 
     async def prepare(self, profile: Profile) -> None:
         """What checks load, they load before the first item, and outside the event loop. Raises CheckUnavailable."""
@@ -55,8 +58,10 @@ class Verdicts:
             case HeavyCheck() as check:
                 verdict = check.judge_in_place(item, bound.params)
                 return await self._in_worker(check, bound, item) if verdict is None else verdict
+            case AnswerCheck(needs_group=True) as check if item.group is not None:
+                return await self._in_group(check, bound, item, item.group)
             case AnswerCheck() as check:
-                if len(item.completion) > IN_PLACE_CHARS and not check.needs_group:
+                if len(item.completion) > IN_PLACE_CHARS:
                     return await self._in_worker(check, bound, item)
                 return check.judge(item, bound.params)
             case ProgramCheck() as check:
@@ -66,6 +71,13 @@ class Verdicts:
             case ChoosingCheck() as check:
                 return await self._chosen(bound.choices[check.choose(item, bound.params)], item, session)
         raise TypeError(f"{type(bound.check).__name__} is no kind of check that can be judged")
+
+    async def _in_group(self, check: AnswerCheck, bound: BoundCheck, item: CheckInput, group: Group) -> Verdict:
+        """A large group is not copied to a worker: its first verdict, which reads all of it, is made in a thread."""
+        if group.chars <= IN_PLACE_CHARS:
+            return check.judge(item, bound.params)
+        async with self._groups.setdefault(group, asyncio.Lock()):
+            return await asyncio.to_thread(check.judge, item, bound.params)
 
     def _require(self, bound: BoundCheck) -> None:
         missing = NO_JUDGE if isinstance(bound.check, AskingCheck) and self._executors.judge is None else None

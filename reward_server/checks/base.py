@@ -58,6 +58,11 @@ class Group:
     members: tuple[CheckInput, ...]
 
     @cached_property
+    def chars(self) -> int:
+        """Of all completions together."""
+        return sum(len(member.completion) for member in self.members)
+
+    @cached_property
     def kept(self) -> dict[Any, Any]:
         """What a check has worked out once for all members, under a key of its own."""
         return {}

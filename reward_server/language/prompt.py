@@ -13,6 +13,7 @@ from reward_server.language.words import MIXED, sentences_of
 
 MIN_WORDS = 3
 LOOKED_AT_CHARS = 20_000  # of the turn
+READ_CHARS = 200_000  # of the prompt's end; the last turn begins there
 # A question in Chinese often comes with an instruction in English. The other way round is rare, and shorter.
 FOREIGN_SHARE = 1 / 3
 # Of ChatML, DeepSeek, Llama 2 and 3, Phi, and the template of R1-Zero.
@@ -31,7 +32,7 @@ def language_of_prompt(prompt: str, *, identified: bool = False) -> str | None:
 
     Where languages of one script are not told apart, or cannot be, it is the script's name, such as `latin`.
     """
-    return _language(_last_turn(prompt)[:LOOKED_AT_CHARS], identified)
+    return _language(_last_turn(prompt[-READ_CHARS:])[:LOOKED_AT_CHARS], identified)
 
 
 @lru_cache(maxsize=256)  # the completions of a group share their prompt

@@ -14,8 +14,9 @@ _HAN = "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff
 _KANA = "\u3040-\u30ff\u31f0-\u31ff\uff66-\uff9f"
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Burmese, Khmer
 _WIDE_MARKS = "\u3001-\u3004\u3008-\u303f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65\u2010-\u2027"
+_LONGEST_WORD = 30
 _WORD = re.compile(
-    f"[{_HAN}]|[{_KANA}]{{1,3}}|[{_UNSPACED}]{{1,5}}|[^\\s{_HAN}{_KANA}{_UNSPACED}{_WIDE_MARKS}]{{1,30}}"
+    f"[{_HAN}]|[{_KANA}]{{1,3}}|[{_UNSPACED}]{{1,5}}|[^\\s{_HAN}{_KANA}{_UNSPACED}{_WIDE_MARKS}]{{1,{_LONGEST_WORD}}}"
 )
 
 
@@ -72,6 +73,8 @@ def word_count(text: str) -> int:
     as long as it likes and one word. Kana count as a word for each three that are begun, letters of Thai, Lao, Burmese
     and Khmer for each five: about what a word has. An estimate, but the same one for the same text.
     """
+    if text.isascii():
+        return sum(1 + (len(word) - 1) // _LONGEST_WORD for word in text.split())  # the same, in a third of the time
     return sum(1 for _ in _WORD.finditer(text))
 
 

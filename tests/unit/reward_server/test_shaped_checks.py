@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -187,3 +189,29 @@ def test_behind_a_closed_gate_the_external_judge_is_not_asked(
     (result,) = asyncio.run(scorer.score(Profile("test", bound, gated, ""), [item(completion)], 5))
     assert (result.components["asks"].value, result.reward) == (value, reward)
     assert list(result.components) == ["asks", "number"]
+
+
+class Thread(AnswerCheck):
+    """Which thread judges, and how many members of the group are judged at the same time."""
+
+    name: ClassVar[str] = "thread"
+    needs_group: ClassVar[bool] = True
+    in_loop: ClassVar[list[bool]] = []
+    together: ClassVar[list[int]] = []
+
+    def judge(self, item: CheckInput, params: Params) -> Verdict:
+        self.in_loop.append(threading.current_thread() is threading.main_thread())
+        self.together.append(1)
+        time.sleep(0.002)
+        most = len(self.together)
+        self.together.pop()
+        return Verdict(float(most))
+
+
+@pytest.mark.parametrize(("chars", "in_loop"), [(10, True), (30_000, False)])
+def test_a_large_group_is_judged_beside_the_loop_one_member_at_a_time(chars: int, in_loop: bool) -> None:
+    """The lengths of 1,024 long completions in words held the server for ten seconds."""
+    Thread.in_loop.clear()
+    results = score(profile((Thread(), Params())), *[item("a" * chars, group_id="g")] * 20)
+    assert [result.reward for result in results] == [1.0] * 20
+    assert Thread.in_loop == [in_loop] * 20

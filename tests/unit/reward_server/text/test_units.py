@@ -1,6 +1,8 @@
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reward_server.checks.base import CheckInput
 from reward_server.text.units import Length, length_of, lengths_of, word_count
@@ -55,3 +57,12 @@ def test_several_are_counted_in_one_unit() -> None:
     assert lengths_of([with_tokens, with_tokens], "auto") == [Length(7, "tokens")] * 2
     assert lengths_of([with_tokens, without], "auto") == [Length(3, "characters"), Length(2, "characters")]
     assert lengths_of([with_tokens, without], "tokens") is None
+
+
+@given(
+    st.lists(st.sampled_from([chr(code) for code in range(128)] + ["abcdefghijklmnopq"] * 60), max_size=200).map(
+        "".join
+    )
+)
+def test_ascii_is_counted_as_any_other_text_is(text: str) -> None:
+    assert word_count(text) + 1 == word_count(text + " \u00e9")
