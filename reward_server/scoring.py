@@ -95,7 +95,9 @@ class Scorer:
     def _too_long(self, profile: Profile, index: int, item: ScoreItem) -> ScoreResult:
         limit = self._settings.max_completion_chars
         reason = f"the completion has {len(item.completion)} characters, at most {limit} are judged"
-        verdicts = [Verdict(b.check.worst, flags=("completion_too_long",), reason=reason) for b in profile.checks]
+        verdicts = [
+            Verdict(b.check.worst(b.params), flags=("completion_too_long",), reason=reason) for b in profile.checks
+        ]
         return assembled(profile, index, item, list(map(judged_as, profile.checks, verdicts)))
 
     async def _judge(self, bound: BoundCheck, item: CheckInput, session: ProgramSession) -> Judged:

@@ -111,6 +111,7 @@ class Verdicts:
         async def once() -> Verdict:
             return await self._executors.pool.run(check.judge, sent, bound.params, timeout_seconds=seconds)
 
+        worst = check.worst(bound.params)
         try:
             return await _forgiving(once)
         except (TaskTimedOut, TaskOutOfMemory):
@@ -118,11 +119,9 @@ class Verdicts:
         try:
             return await _forgiving(once)
         except TaskTimedOut:
-            return Verdict(check.worst, flags=("verifier_timeout",), reason=f"not decided within {seconds:g} s, twice")
+            return Verdict(worst, flags=("verifier_timeout",), reason=f"not decided within {seconds:g} s, twice")
         except TaskOutOfMemory:
-            return Verdict(
-                check.worst, flags=("verifier_memory",), reason="not decided within the memory of a worker, twice"
-            )
+            return Verdict(worst, flags=("verifier_memory",), reason="not decided within the memory of a worker, twice")
 
 
 async def _run_programs(check: ProgramCheck, bound: BoundCheck, item: CheckInput, session: ProgramSession) -> Verdict:

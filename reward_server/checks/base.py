@@ -118,8 +118,7 @@ class Check:
     start_seconds: ClassVar[float] = 0.0  # what a first judgement in a fresh worker may need besides, to load a library
     example: ClassVar[Mapping[str, Any]] = {}  # the body of a request to /v1/score; docs/checks.md shows its answer
 
-    @property
-    def worst(self) -> float:
+    def worst(self, params: Any) -> float:
         """For a completion that kept itself from being judged: the least of a check that only punishes, else 0."""
         return self.range[0] if self.range[1] <= 0 and math.isfinite(self.range[0]) else 0.0
 

@@ -82,6 +82,9 @@ class CosineLength(AnswerCheck):
         ],
     }
 
+    def worst(self, params: CosineParams) -> float:
+        return min(params.min_wrong, params.truncated_value or 0.0)
+
     def judge(self, item: CheckInput, params: CosineParams) -> Verdict:
         length = length_of(item, params.unit)
         detail = {"length": length and length.count, "unit": length and length.unit}

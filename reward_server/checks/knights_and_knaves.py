@@ -60,6 +60,9 @@ class KnightsAndKnaves(AnswerCheck):
         ],
     }
 
+    def worst(self, params: KnightsAndKnavesParams) -> float:
+        return min(params.wrong, params.unreadable)
+
     def judge(self, item: CheckInput, params: KnightsAndKnavesParams) -> Verdict:
         truth = identities(item.ground_truth)
         answer = final_answer(with_prefill(item), whole_text=True)

@@ -73,6 +73,9 @@ class L1Length(AnswerCheck):
         ],
     }
 
+    def worst(self, params: L1Params) -> float:
+        return params.floor if params.mode == "exact" else 0.0
+
     def judge(self, item: CheckInput, params: L1Params) -> Verdict:
         target = params.target if item.target_length is None else item.target_length
         length = length_of(item, params.unit)

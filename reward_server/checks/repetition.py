@@ -58,6 +58,9 @@ class RepetitionPenalty(HeavyCheck):
         ],
     }
 
+    def worst(self, params: RepetitionParams) -> float:
+        return -params.max_penalty
+
     def judge_in_place(self, item: CheckInput, params: RepetitionParams) -> Verdict | None:
         units = max(len(item.completion), len(item.token_ids or ()))
         return None if units > IN_PLACE_UNITS else self.judge(item, params)
