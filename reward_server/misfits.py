@@ -19,7 +19,7 @@ def misfit(error: ValidationError, whole: str, known: Iterable[str] = (), *, quo
     """
     first = error.errors(include_url=False, include_context=False)[0]
     where = ".".join(map(str, first["loc"])) or whole
-    names = ", ".join(known)
+    names = ", ".join(known) if len(first["loc"]) == 1 else ""
     if first["type"] == "extra_forbidden":
         return f"{where[:200]}: there is no such field" + (f"; there are {names}" if names else "")
     if first["type"] == "missing":

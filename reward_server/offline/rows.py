@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +56,7 @@ def _open(path: Path) -> gzip.GzipFile | IO[bytes]:
 
 def _from_lines(file: Iterable[bytes], path: Path) -> Iterator[Row | BrokenRow]:
     for number, line in enumerate(file, 1):
+        line = line.removeprefix(BOM_UTF8) if number == 1 else line
         if not line.strip():
             continue
         try:
@@ -68,7 +70,7 @@ def _from_lines(file: Iterable[bytes], path: Path) -> Iterator[Row | BrokenRow]:
 
 def _whole(data: bytes, path: Path) -> Any:
     try:
-        return lenient_json.loads(data)
+        return lenient_json.loads(data.removeprefix(BOM_UTF8))
     except ValueError as error:
         raise ConfigError(f"{path}: expected JSON: {error}") from error
 

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from reward_server.errors import ConfigError
 from reward_server.executors.lifecycle import opened
 from reward_server.offline.mapping import to_validation_item
+from reward_server.offline.output import under_its_name_when_whole
 from reward_server.offline.rows import count_rows, read_rows, require_file
 from reward_server.offline.validation_tally import ValidationTally
 from reward_server.profiles import Profile, Profiles
@@ -66,6 +67,8 @@ async def _validate_file(job: ValidationJob, settings: Settings, console: Consol
                 progress.update(
                     bar, advance=len(batch), rate=f"{speed:,.0f} rows/s", bad=f"{tally.unjudged:,} unverifiable"
                 )
+        if tally.rows == 0:
+            raise ConfigError(f"{job.source} has no rows to validate")
     return tally
 
 
@@ -109,15 +112,8 @@ def _reports(job: ValidationJob) -> Iterator[IO[bytes] | None]:
     if job.out is None:
         yield None
         return
-    if job.out.exists() and job.out.samefile(job.source):
-        raise ConfigError(f"--out and FILE are the same file, {job.source}: name another --out")
-    partial = job.out.with_name(job.out.name + ".partial")
-    try:
-        with partial.open("wb") as file:
-            yield file
-        partial.replace(job.out)
-    finally:
-        partial.unlink(missing_ok=True)
+    with under_its_name_when_whole(job.out, job.source) as partial, partial.open("wb") as file:
+        yield file
 
 
 def _progress(console: Console) -> Progress:

@@ -42,7 +42,7 @@ class Profiles:
         if folder is not None:
             if not folder.is_dir():
                 raise ConfigError(f"expected a folder with profiles (*.toml), and there is none at {folder}")
-            own = {path.stem: path for path in sorted(folder.glob("*.toml"))}
+            own = {path.stem: path for path in sorted(folder.glob("[!.]*.toml"))}  # no lock of an editor
             if twice := sorted(own.keys() & paths.keys()):
                 raise ConfigError(f"profiles {', '.join(twice)} ship with the server: rename {own[twice[0]]}")
             paths |= own
@@ -66,7 +66,7 @@ class Profiles:
 
 def _read(path: Path) -> ProfileFile:
     try:
-        return ProfileFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return ProfileFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
     except ValidationError as error:
         raise ConfigError(
             f"profile {path}: {misfit(error, 'the file', ProfileFile.model_fields, quoting=True)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -107,6 +108,29 @@ def test_a_missing_file_and_an_unknown_profile_are_no_validation(
     assert main(["validate", str(source), "--out", str(source)]) == 2
     assert "same file" in capsys.readouterr().err
     assert lines(source) == [{"answer": "5"}]
+
+
+@pytest.mark.parametrize("content", ["", "\n\n"])
+def test_a_file_without_rows_is_no_validation(tmp_path: Path, content: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "in.jsonl").write_text(content)
+    assert main(["validate", str(tmp_path / "in.jsonl"), "--out", str(tmp_path / "out.jsonl")]) == 2
+    assert "no rows" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl"]
+
+
+def test_what_is_no_file_is_neither_written_nor_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A device given as --out was replaced by a file of that name."""
+    source = write(tmp_path / "in.jsonl", {"problem": "?", "answer": "5"})
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    for out in ("pipe", "folder", "missing/out.jsonl"):
+        assert main(["validate", str(source), "--out", str(tmp_path / out)]) == 2
+        assert main(["score", "--in", str(source), "--out", str(tmp_path / out), "--profile", "gsm8k"]) == 2
+        assert main(["convert-lcb", str(source), "--out", str(tmp_path / out)]) == 2
+        said = capsys.readouterr().err
+        assert said.count("is not a file") + said.count("there is no folder") == 3, said
+    assert (tmp_path / "pipe").is_fifo()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "in.jsonl", "pipe"]
 
 
 def peak_kib(source: Path) -> int:

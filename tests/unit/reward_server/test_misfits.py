@@ -48,6 +48,12 @@ def test_it_says_where_and_what_came(given: Any, said: str) -> None:
     assert misfit(raised.value, "it", Thing.model_fields) == said
 
 
+def test_the_names_that_there_are_belong_to_the_place() -> None:
+    body = b'{"checks": [{"check": "exact", "wieght": 1}], "items": [{"completion": ""}]}'
+    with pytest.raises(InvalidRequest, match=r"checks\.0\.wieght: there is no such field$"):
+        parse_request(ScoreRequest, body)
+
+
 def test_texts_are_quoted_only_where_they_may_be() -> None:
     with pytest.raises(ValidationError) as raised:
         Thing.model_validate({"name": "a", "size": SECRET})

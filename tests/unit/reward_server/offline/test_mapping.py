@@ -116,6 +116,13 @@ def test_rows_come_from_lines_lists_and_columns(tmp_path: Path, name: str, conte
     assert list(read_rows(tmp_path / f"{name}.gz")) == ROWS
 
 
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.json", "rows.jsonl.gz"])
+def test_the_mark_that_editors_of_windows_put_first_is_no_part_of_the_first_row(tmp_path: Path, name: str) -> None:
+    content = b"\xef\xbb\xbf" + (json.dumps(ROWS).encode() if name == "rows.json" else b'{"a": 1}\r\n{"a": 2}\r\n')
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    assert list(read_rows(tmp_path / name)) == ROWS
+
+
 def test_a_broken_line_is_named_and_costs_only_itself(tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").write_bytes(b'{"a": 1}\n{"a": \n[1]\n{"a": "\\ud800"}\n')
     first, broken, no_object, surrogate = read_rows(tmp_path / "rows.jsonl")
