@@ -7,6 +7,7 @@ shelter: it is scored 0 and flagged. Every other failure is an exception.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -23,7 +24,14 @@ from reward_server.checks.base import (
     ProgramCheck,
     Verdict,
 )
-from reward_server.errors import CheckUnavailable, JudgeUnreadable, TaskOutOfMemory, TaskTimedOut, WorkerLost
+from reward_server.errors import (
+    CheckUnavailable,
+    JudgeUnreadable,
+    TaskOutOfMemory,
+    TaskTimedOut,
+    Unavailable,
+    WorkerLost,
+)
 from reward_server.executors.base import Executors, ProgramSession
 from reward_server.profiles import BoundCheck, Profile
 from reward_server.rounds import judged
@@ -45,12 +53,17 @@ class Verdicts:
         self._groups: WeakKeyDictionary[Group, asyncio.Lock] = WeakKeyDictionary()  # one verdict of a group at a time
 
     async def prepare(self, profile: Profile) -> None:
-        """What checks load, they load before the first item, and outside the event loop. Raises CheckUnavailable."""
+        """What checks load, they load before the first item, and outside the event loop.
+
+        Raises CheckUnavailable, or Unavailable where loading failed (a full disk, say). What fails for a choice of a
+        check fails again for the items that call for it, and for these alone.
+        """
         for bound in profile.checks:
             self._require(bound)
-            for one in (bound, *bound.choices.values()):
-                if type(one.check).prepare is not Check.prepare and not one.check.unavailable(one.params):
-                    await asyncio.to_thread(one.check.prepare, one.params)
+            await _prepared(bound)
+            for choice in bound.choices.values():
+                with contextlib.suppress(Unavailable):
+                    await _prepared(choice)
 
     async def of(self, bound: BoundCheck, item: CheckInput, session: ProgramSession) -> Verdict:
         """Raises RewardServerError, and whatever a check with a bug in it raises."""
@@ -122,6 +135,19 @@ class Verdicts:
             return Verdict(worst, flags=("verifier_timeout",), reason=f"not decided within {seconds:g} s, twice")
         except TaskOutOfMemory:
             return Verdict(worst, flags=("verifier_memory",), reason="not decided within the memory of a worker, twice")
+
+
+async def _prepared(bound: BoundCheck) -> None:
+    check = bound.check
+    if type(check).prepare is Check.prepare or check.unavailable(bound.params):
+        return
+    try:
+        await asyncio.to_thread(check.prepare, bound.params)
+    except Exception as error:
+        log.exception("check %s could not load what it needs", check.name)
+        raise Unavailable(
+            f"check {check.name!r} could not load what it needs: {type(error).__name__}; the server's log has the trace"
+        ) from error
 
 
 async def _run_programs(check: ProgramCheck, bound: BoundCheck, item: CheckInput, session: ProgramSession) -> Verdict:

@@ -10,8 +10,17 @@ from typing import Any, ClassVar
 
 import pytest
 
-from reward_server.checks.base import AnswerCheck, AskingCheck, CheckInput, Params, ShapedParams, Step, Verdict
-from reward_server.errors import CheckUnavailable, GroundTruthInvalid, InvalidRequest
+from reward_server.checks.base import (
+    AnswerCheck,
+    AskingCheck,
+    CheckInput,
+    ChoosingCheck,
+    Params,
+    ShapedParams,
+    Step,
+    Verdict,
+)
+from reward_server.errors import CheckUnavailable, GroundTruthInvalid, InvalidRequest, Unavailable
 from reward_server.executors.base import Executors
 from reward_server.profiles import BoundCheck, Profile, bind
 from reward_server.questions import Question
@@ -158,6 +167,32 @@ def test_a_reward_beyond_all_numbers_is_the_callers_fault_and_no_infinity() -> N
 def test_a_check_that_this_server_cannot_use_refuses_the_request() -> None:
     with pytest.raises(CheckUnavailable, match="install assay"):
         score(profile((Missing(), Params())), item("1"))
+
+
+class CannotLoad(Number):
+    def prepare(self, params: Any) -> None:
+        raise OSError("no space left")
+
+
+def test_a_check_that_cannot_load_what_it_needs_is_asked_again_later() -> None:
+    with pytest.raises(Unavailable, match="check 'number' could not load what it needs: OSError"):
+        score(profile((CannotLoad(), Params())), item("1"))
+
+
+def test_a_choice_that_cannot_load_stops_no_item_that_calls_for_another() -> None:
+    choices = {
+        "broken": BoundCheck("broken", CannotLoad(), 1.0, Params()),
+        "fine": BoundCheck("f", Number(), 1.0, Params()),
+    }
+
+    class Chooses(ChoosingCheck):
+        name: ClassVar[str] = "chooses"
+
+        def choose(self, item: CheckInput, params: Any) -> str:
+            return "fine"
+
+    rules = Profile("test", (BoundCheck("c", Chooses(), 1.0, Params(), choices),), Combine(), "")
+    assert score(rules, item("2"))[0].reward == 2.0
 
 
 class Punishes(AnswerCheck):
