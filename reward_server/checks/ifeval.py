@@ -9,6 +9,7 @@ from pydantic import Field
 
 from reward_server.checks.base import CheckInput, GoldView, HeavyCheck, Params, Verdict
 from reward_server.completion import after_thinking, answer_tag, with_prefill
+from reward_server.errors import CheckUnavailable
 from reward_server.ground_truth.constraints import constraints_of
 from reward_server.instructions.instruction import Instruction
 from reward_server.instructions.judge import LOOSE_READINGS, Outcome, outcomes
@@ -105,7 +106,7 @@ class IFEval(HeavyCheck):
             return Verdict(0.0, _detail(nothing), ("no_answer",), gold_kind=GoldKind.CONSTRAINTS)
         unknown = next((one.reason for one in found if one.followed is None), None)
         if unknown is not None:
-            return Verdict(None, _detail(found), reason=unknown, gold_kind=GoldKind.CONSTRAINTS)
+            raise CheckUnavailable(f"check 'ifeval' cannot judge this item on this server: {unknown}")
         share = sum(one.followed is True for one in found) / len(found)
         value = share if params.scoring == "fraction" else float(share == 1.0)
         return Verdict(value, _detail(found), gold_kind=GoldKind.CONSTRAINTS)

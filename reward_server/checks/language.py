@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from reward_server.checks.base import AnswerCheck, CheckInput, Params, Verdict
+from reward_server.errors import CheckUnavailable
 from reward_server.language.consistency import Consistency, needs_identification, proportion
 from reward_server.language.identify import available, load
 from reward_server.language.prompt import language_of_prompt
@@ -163,9 +164,10 @@ def _target(item: CheckInput, params: LanguageParams) -> tuple[str | None, bool,
 
 
 def _with_method(code: str, params: LanguageParams) -> tuple[str | None, bool, str]:
+    """Raises CheckUnavailable: a reward without the component would be another one than on a server that has it."""
     identified = needs_identification(code) if params.identify is None else params.identify
     if identified and not available():
-        return None, True, _MISSING
+        raise CheckUnavailable(f"the language {code!r} cannot be judged on this server: {_MISSING}")
     return code, identified, ""
 
 

@@ -90,7 +90,11 @@ def _opened(value: Any) -> Any:
 
 
 def _is_gym(row: Any) -> bool:
-    return isinstance(row, dict) and "source_dataset" in row and "source_index" in row
+    if not isinstance(row, dict):
+        return False
+    metadata = _opened(row.get("metadata"))
+    named = isinstance(metadata, dict) and isinstance(metadata.get("source_dataset"), str)
+    return (named and "answer" in row) or ("source_dataset" in row and "source_index" in row)
 
 
 def _is_countdown(row: Any) -> bool:

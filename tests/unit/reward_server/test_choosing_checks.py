@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+from reward_server.checks.auto import Auto
+from reward_server.checks.registry import checks
 from reward_server.errors import InvalidParams
 from reward_server.executors.base import Executors
+from reward_server.ground_truth.detect import kind_of
 from reward_server.profiles import bind
 from reward_server.scoring import Scorer
 from reward_server.settings import Settings
@@ -71,3 +74,13 @@ def test_what_is_no_choice_or_no_parameter_is_refused(params: dict[str, Any]) ->
 def test_parameters_of_a_choice_change_the_hash() -> None:
     plain, loose = (bind([CheckSpec(check="auto", params=p)]) for p in ({}, {"params": {"math": {"tolerance": 0.1}}}))
     assert plain.hash != loose.hash
+
+
+BY_SHAPE = sorted(set(Auto.choices) - {"question", "twenty_four"})  # four bare numbers may be an answer as well
+
+
+@pytest.mark.parametrize("name", BY_SHAPE)
+def test_what_a_check_shows_as_its_ground_truth_is_told_to_be_for_it(name: str) -> None:
+    """A row of reasoning-gym without its index was taken for a game of 24: its metadata held numbers."""
+    for one in checks()[name].example["items"]:
+        assert kind_of(one["ground_truth"], one.get("prompt")).check == name

@@ -7,7 +7,7 @@ import pytest
 
 from reward_server.checks.base import CheckInput, Verdict
 from reward_server.checks.ifeval import IFEval, IFEvalParams
-from reward_server.errors import GroundTruthInvalid
+from reward_server.errors import CheckUnavailable, GroundTruthInvalid
 from reward_server.instructions import languages
 from reward_server.wire import GoldKind
 
@@ -175,17 +175,15 @@ def test_the_prompt_of_the_item_is_what_is_repeated() -> None:
     assert judge("Hi!", row, prompt="Say hi.").value == 0.0
 
 
-def test_a_language_that_needs_the_missing_extra_is_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_language_that_needs_the_missing_extra_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(languages, "available", lambda: False)
 
     def row(language: str) -> dict[str, Any]:
         ids = ["punctuation:no_comma", "language:response_language"]
         return {"instruction_id_list": ids, "kwargs": [{}, {"language": language}]}
 
-    verdict = judge("Guten Tag zusammen", row("de"))
-    assert verdict.value is None
-    assert "assay[lang]" in str(verdict.reason)
-    assert [one["followed"] for one in verdict.detail["instructions"]] == [True, None]
+    with pytest.raises(CheckUnavailable, match=r"assay\[lang\]"):
+        judge("Guten Tag zusammen", row("de"))
     assert judge("안녕하세요 여러분", row("ko")).value == 1.0
     assert judge("Guten Tag zusammen", row("ko")).value == 0.0
 

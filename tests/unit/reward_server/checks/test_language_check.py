@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from reward_server.checks import language as module
 from reward_server.checks.base import CheckInput, Verdict
 from reward_server.checks.language import Language, LanguageParams
+from reward_server.errors import CheckUnavailable
 from reward_server.language.identify import available
 
 CHINESE = "所以我们把两个数相加，然后再看一遍结果，以便确认没有问题。"
@@ -176,11 +177,9 @@ def test_without_the_extra_what_needs_it_is_refused_and_the_rest_is_judged(
     assert reason is None or "assay[lang]" in reason
 
 
-def test_an_item_that_needs_the_missing_extra_is_neutral(without_model: None) -> None:
-    verdict = judge(FRENCH, {"target_language": "fr"})
-    assert verdict.value is None
-    assert verdict.reason is not None
-    assert "assay[lang]" in verdict.reason
+def test_an_item_that_needs_the_missing_extra_is_an_error_and_no_other_reward(without_model: None) -> None:
+    with pytest.raises(CheckUnavailable, match=r"assay\[lang\]"):
+        judge(FRENCH, {"target_language": "fr"})
 
 
 @pytest.mark.parametrize("item", [{"prompt": FRENCH}, {"prompt": ENGLISH}, {"target_language": "en"}])
