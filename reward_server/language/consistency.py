@@ -79,7 +79,7 @@ def proportion(
     text = plain(text[:MAX_CHARS])
     cleaned = clean(text)
     prose = cleaned.prose if allowed is None else allowed.sub(" ", cleaned.prose)
-    parts = sentences_of(prose) if identified or _KANA.search(prose) else [words_of(prose)]
+    parts = parts_of(prose, identified)
     removed = min(1.0, (cleaned.removed_chars + sum(part.left_out for part in parts)) / max(1, len(text)))
     mostly_removed = removed > MOSTLY and len(text) >= LONG_CHARS
     if mostly_removed:
@@ -89,6 +89,11 @@ def proportion(
     units = sum(languages.values())
     hits = languages.get(target, 0.0)
     return Consistency(hits / units if units else None, units, hits, languages, removed, mostly_removed)
+
+
+def parts_of(prose: str, identified: bool) -> list[Words]:
+    """The words of each sentence where they are told apart sentence by sentence, else all of them together."""
+    return sentences_of(prose) if identified or _KANA.search(prose) else [words_of(prose)]
 
 
 def by_language(sentences: Sequence[Words], target: str, identified: bool) -> dict[str, float]:

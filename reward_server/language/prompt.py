@@ -6,10 +6,10 @@ import re
 from functools import lru_cache
 
 from reward_server.language.clean import clean
-from reward_server.language.consistency import by_language
+from reward_server.language.consistency import by_language, parts_of
 from reward_server.language.plain import plain
 from reward_server.language.scripts import LATIN, SCRIPT_OF
-from reward_server.language.words import MIXED, sentences_of
+from reward_server.language.words import MIXED
 
 MIN_WORDS = 3
 LOOKED_AT_CHARS = 20_000  # of the turn
@@ -38,7 +38,7 @@ def language_of_prompt(prompt: str, *, identified: bool = False) -> str | None:
 @lru_cache(maxsize=256)  # the completions of a group share their prompt
 def _language(turn: str, identified: bool) -> str | None:
     prose = clean(plain(turn)).prose
-    counts = by_language(sentences_of(prose), "", identified)
+    counts = by_language(parts_of(prose, identified), "", identified)
     counts.pop(MIXED, None)
     units = sum(counts.values())
     if units < MIN_WORDS:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from reward_server.language.scripts import (
     CYRILLIC_CHARS,
@@ -26,6 +27,8 @@ MAX_ACRONYM = 5  # letters
 MAX_IDENTIFIER = 50  # letters; what is longer are words, joined to look like one
 MAX_WORD = 30  # letters of one word; what is longer counts for as many as it has room for
 WORD_LETTERS = 6
+MAX_KNOWN = 24  # letters of a token that is remembered; the same words come again and again
+TOKENS_KEPT = 50_000  # of these, some megabytes
 MIN_SHOUTED = 3  # short words in capitals: as many, and most of what is said, are no acronyms
 MAX_SENTENCES = 2_000  # read one by one, which bounds the time for any text
 _FUNCTIONS = (
@@ -110,20 +113,30 @@ def _latin_words(prose: str, read: Words) -> list[str]:
     words = _ONE_LETTER_WORDS.findall(prose)
     capitals: list[str] = []
     for token in _TOKENS.findall(prose):
-        if token.islower() and token.isalpha() and len(token) > 1:
-            found = _pieces(token) if token not in FUNCTIONS else []
-        elif token.isupper() and 1 < len(token) <= MAX_ACRONYM and token.isalpha():
+        found, left_out = _known(token) if len(token) <= MAX_KNOWN else _reading(token)
+        if found is None:
             capitals.append(token)
-            continue
         else:
-            found = _words_in_token(token)
-        words += found
-        if not found and not token.isdigit():
-            read.left_out += len(token)
+            words += found
+            read.left_out += left_out
     if len(capitals) >= MIN_SHOUTED and len(capitals) > len(words):
         return words + capitals
     read.left_out += sum(map(len, capitals))
     return words
+
+
+def _reading(token: str) -> tuple[tuple[str, ...] | None, int]:
+    """The words in a token, None for an acronym, and how many letters are left out."""
+    if token.islower() and token.isalpha() and len(token) > 1:
+        found = _pieces(token) if token not in FUNCTIONS else []
+    elif token.isupper() and 1 < len(token) <= MAX_ACRONYM and token.isalpha():
+        return None, 0
+    else:
+        found = _words_in_token(token)
+    return tuple(found), 0 if found or token.isdigit() else len(token)
+
+
+_known = lru_cache(maxsize=TOKENS_KEPT)(_reading)
 
 
 def _pieces(word: str) -> list[str]:
