@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 
 from trainer_client.batching import acting_rows, micro_batches, teaching_rows
 from trainer_client.config import RlConfig
-from trainer_client.loss import StepNormaliser, grpo_loss
+from trainer_client.losses import StepNormaliser, grpo_loss
 from trainer_client.optim import apply_gradients
 from trainer_client.policy import token_log_probs
 from trainer_client.types import TrainBatch

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from trainer_client.config import LossConfig
-from trainer_client.loss import StepNormaliser, clipped_policy_loss, demonstration_loss, grpo_loss, k3_divergence
+from trainer_client.losses import StepNormaliser, clipped_policy_loss, demonstration_loss, grpo_loss, k3_divergence
 
 MASK = torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, 0.0]], dtype=torch.float64)
 LOG_PROBS = torch.log(torch.tensor([[0.5, 0.2, 0.9], [0.3, 0.1, 0.1]], dtype=torch.float64))

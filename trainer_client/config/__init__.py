@@ -6,17 +6,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-Positive = Annotated[int, Field(ge=1)]
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Seconds = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from trainer_client.config.advantage import AdvantageConfig
+from trainer_client.config.loss import LossConfig
+from trainer_client.config.section import Positive, Seconds, Section, Share
 
 
 class RunConfig(Section):
@@ -151,25 +147,6 @@ class SftConfig(Section):
     batch: Positive = Field(default=64, description="demonstrations per optimizer step")
     micro_batch: Positive = Field(default=64, description="rows per forward pass; changes memory, not the result")
     optim: SftOptimConfig = Field(default_factory=SftOptimConfig)
-
-
-class AdvantageConfig(Section):
-    """Group-relative advantages."""
-
-    ddof: Literal[0, 1] = Field(default=1, description="divisor G - ddof of the group's variance (1 as TRL and verl)")
-    eps: float = Field(default=1e-4, ge=0.0, description="added to the group's deviation (1e-4 as TRL)")
-
-
-class LossConfig(Section):
-    """The clipped objective."""
-
-    eps_low: float = Field(default=0.2, ge=0.0, le=1.0, description="the ratio is clipped at 1 - eps_low")
-    eps_high: float = Field(default=0.2, ge=0.0, description="and at 1 + eps_high (DAPO raises it to 0.28)")
-    aggregation: Literal["seq_mean", "token_mean", "constant"] = Field(
-        default="seq_mean", description="seq_mean: GRPO; token_mean: DAPO; constant: Dr. GRPO, by max_new_tokens"
-    )
-    beta: float = Field(default=0.0, ge=0.0, description="weight of the k3 KL to the reference; 0 keeps no reference")
-    log_ratio_limit: float = Field(default=20.0, gt=0.0, description="log-ratios are clamped here before exp, in nats")
 
 
 class SamplerConfig(Section):
