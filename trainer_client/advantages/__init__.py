@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from trainer_client.config import AdvantageConfig
+from trainer_client.config.advantage import AdvantageConfig
 
 
 def grpo_advantages(rewards: Tensor, scored: Tensor, config: AdvantageConfig) -> Tensor:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from trainer_client.config import LossConfig
+from trainer_client.config.loss import LossConfig
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from trainer_client.config import LossConfig
+from trainer_client.config.loss import LossConfig
 from trainer_client.losses import StepNormaliser, clipped_policy_loss, demonstration_loss, grpo_loss, k3_divergence
 
 MASK = torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, 0.0]], dtype=torch.float64)
