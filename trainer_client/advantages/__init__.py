@@ -1,33 +1,57 @@
-"""Rewards of a group to advantages. Pure."""
+"""Rewards to advantages. Pure: tensors in, tensors out; statistics over ranks through the `reduce` that is passed in.
 
-from __future__ import annotations
+moments     mean and deviation over ranks, in sums that may be added; whitening
+outcome     one reward a completion: GRPO, Dr. GRPO, RLOO, hybrid baseline, dead groups
+process     rewards of steps: GRPO with process supervision
+objectives  several components: GDPO
+returns     rewards on tokens: REINFORCE++, GAE, KL in the reward
+estimate    the one door: `token_advantages(evidence, config)`
+"""
 
-import torch
-from torch import Tensor
+from trainer_client.advantages.estimate import Evidence, TokenAdvantages, token_advantages
+from trainer_client.advantages.moments import Moments, Reduce, alone, global_moments, whiten
+from trainer_client.advantages.objectives import component_tensors, objective_advantages
+from trainer_client.advantages.outcome import (
+    dead_groups,
+    group_centred,
+    grpo_advantages,
+    hybrid_advantages,
+    prompts_by_value,
+    rloo_advantages,
+)
+from trainer_client.advantages.process import Step, process_advantages, steps_on_tokens, token_of_character
+from trainer_client.advantages.returns import (
+    discounted_returns,
+    gae,
+    kl_shaped_outcomes,
+    kl_shaped_rewards,
+    reward_at_last_action,
+)
 
-from trainer_client.config.advantage import AdvantageConfig
-
-
-def grpo_advantages(rewards: Tensor, scored: Tensor, config: AdvantageConfig) -> Tensor:
-    """(R - mean) / (std + eps) over the scored members of each group [P, G]; zero where unscored.
-
-    A group with fewer than two scored members has no baseline and yields zeros, and so does one whose rewards are
-    all equal: that is decided by max == min, because a rounded mean would leave a tiny advantage.
-    Source: Shao et al. 2024, DeepSeekMath (arXiv:2402.03300), section 4.1.2, outcome supervision; ddof and eps as in
-    TRL's GRPOTrainer (the paper names neither).
-    """
-    count = scored.sum(1, keepdim=True)
-    known = torch.where(scored, rewards, torch.zeros_like(rewards))
-    mean = known.sum(1, keepdim=True) / count.clamp(min=1)
-    centred = torch.where(scored, rewards - mean, torch.zeros_like(rewards))
-    variance = centred.square().sum(1, keepdim=True) / (count - config.ddof).clamp(min=1)
-    advantages = centred / (variance.sqrt() + config.eps)
-    return torch.where(dead_groups(rewards, scored).unsqueeze(1), torch.zeros_like(advantages), advantages)
-
-
-def dead_groups(rewards: Tensor, scored: Tensor) -> Tensor:
-    """True [P] for groups that teach nothing: fewer than two scored members, or all their rewards equal."""
-    infinite = torch.full_like(rewards, torch.inf)
-    highest = torch.where(scored, rewards, -infinite).amax(1)
-    lowest = torch.where(scored, rewards, infinite).amin(1)
-    return (scored.sum(1) < 2) | (highest <= lowest)
+__all__ = [
+    "Evidence",
+    "Moments",
+    "Reduce",
+    "Step",
+    "TokenAdvantages",
+    "alone",
+    "component_tensors",
+    "dead_groups",
+    "discounted_returns",
+    "gae",
+    "global_moments",
+    "group_centred",
+    "grpo_advantages",
+    "hybrid_advantages",
+    "kl_shaped_outcomes",
+    "kl_shaped_rewards",
+    "objective_advantages",
+    "process_advantages",
+    "prompts_by_value",
+    "reward_at_last_action",
+    "rloo_advantages",
+    "steps_on_tokens",
+    "token_advantages",
+    "token_of_character",
+    "whiten",
+]

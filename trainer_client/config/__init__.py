@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from trainer_client.config.advantage import AdvantageConfig
 from trainer_client.config.loss import LossConfig
 from trainer_client.config.section import Positive, Seconds, Section, Share
+from trainer_client.config.selection import SelectionConfig
 
 
 class RunConfig(Section):
@@ -162,11 +163,12 @@ class RlConfig(Section):
 
     steps: int = Field(default=100, ge=0, description="rollout batches; 0 leaves RL out")
     prompts: Positive = Field(default=32, description="P, prompts per step")
-    group: int = Field(default=8, ge=2, description="G, completions per prompt; one has no baseline")
+    group: Positive = Field(default=8, description="G, completions per prompt; group baselines need two or more")
     epochs: Positive = Field(default=1, description="passes over each rollout batch (mu)")
     minibatches: Positive = Field(default=1, description="optimizer steps per pass")
     micro_batch: Positive = Field(default=64, description="rows per forward pass; changes memory, not the result")
     advantage: AdvantageConfig = Field(default_factory=AdvantageConfig)
+    selection: SelectionConfig = Field(default_factory=SelectionConfig)
     loss: LossConfig = Field(default_factory=LossConfig)
     sampler: SamplerConfig = Field(default_factory=SamplerConfig)
     optim: OptimConfig = Field(default_factory=OptimConfig)
@@ -175,6 +177,33 @@ class RlConfig(Section):
     def _minibatches_have_rows(self) -> RlConfig:
         if self.minibatches > self.prompts * self.group:
             raise ValueError(f"rl.minibatches is {self.minibatches}, but a step has {self.prompts * self.group} rows")
+        return self
+
+    @model_validator(mode="after")
+    def _groups_are_large_enough(self) -> RlConfig:
+        if self.group < 2 and self.advantage.needs_groups:
+            raise ValueError(
+                f"rl.group is {self.group}, but {self.advantage.estimator} compares the completions of a prompt: "
+                "give at least 2, or use estimator = reinforce_pp or gae"
+            )
+        gfpo = self.advantage.gfpo
+        if gfpo is not None and (gfpo.most > self.group or (gfpo.adaptive is None and gfpo.keep == self.group)):
+            raise ValueError(
+                f"gfpo keeps {gfpo.most} of rl.group = {self.group} completions, which filters nothing: sample more, "
+                "or keep fewer"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _dropped_groups_teach_nothing(self) -> RlConfig:
+        if self.selection.dynamic_sampling is None:
+            return self
+        if not self.advantage.needs_groups or self.advantage.hybrid is not None:
+            learner = "hybrid" if self.advantage.hybrid else self.advantage.estimator
+            raise ValueError(
+                "selection.dynamic_sampling drops groups of equal accuracy, of which a group mean leaves nothing; "
+                f"{learner} learns from them: turn one off"
+            )
         return self
 
 
