@@ -55,11 +55,12 @@ def text_metrics(groups: Sequence[ScoredGroup]) -> dict[str, Any]:
 
 def learning_metrics(result: UpdateResult, dead: Tensor, rate: float, policy_version: int) -> dict[str, Any]:
     """What the optimizer did. Clip share and KL are means over the tokens trained on, None when there were none."""
-    tokens = result.tokens
+    sums = result.sums
+    clipped = sums.clipped_low + sums.clipped_high
     return {
         "loss": result.loss,
-        "kl": result.kl / tokens if tokens else None,
-        "clip_share": result.clipped / tokens if tokens else None,
+        "kl": sums.kl / sums.tokens if sums.tokens else None,
+        "clip_share": clipped / sums.tokens if sums.tokens else None,
         "dead_group_share": float(dead.double().mean()),
         "grad_norm": result.grad_norm,
         "lr": rate,

@@ -110,7 +110,7 @@ class Session:
 
     def open_reference(self) -> PreTrainedModel | None:
         """The policy as it was when RL began, frozen; None without a KL term. It lies beside the checkpoints."""
-        if self.config.rl.loss.beta == 0:
+        if self.config.rl.loss.kl.beta == 0:
             return None
         directory = self.directory / REFERENCE
         if self.progress.step == 0:

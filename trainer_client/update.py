@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -10,7 +10,9 @@ from transformers import PreTrainedModel
 
 from trainer_client.batching import acting_rows, micro_batches, teaching_rows
 from trainer_client.config import RlConfig
-from trainer_client.losses import StepNormaliser, grpo_loss
+from trainer_client.losses.aggregation import StepNormaliser
+from trainer_client.losses.parts import LossSums, PolicyInputs
+from trainer_client.losses.policy_loss import policy_loss
 from trainer_client.optim import apply_gradients
 from trainer_client.policy import token_log_probs
 from trainer_client.types import TrainBatch
@@ -18,7 +20,7 @@ from trainer_client.types import TrainBatch
 
 @dataclass(slots=True)
 class UpdateResult:
-    """What the optimizer steps of one rollout batch did. Sums are over the action tokens that were trained on.
+    """What the optimizer steps of one rollout batch did; `sums` are over the action tokens that were trained on.
 
     `log_prob_gap` is max |log pi_sampler - log pi_trainer| before the first step, where both have the same weights.
     """
@@ -28,9 +30,7 @@ class UpdateResult:
     skipped_steps: int = 0
     grad_norm: float = 0.0
     log_prob_gap: float = 0.0
-    clipped: float = 0.0
-    kl: float = 0.0
-    tokens: float = 0.0
+    sums: LossSums = field(default_factory=LossSums)
 
 
 def update_policy(
@@ -53,7 +53,7 @@ def update_policy(
             _add(result, share)
             if number == 0 and epoch == 0:
                 result.log_prob_gap = share.log_prob_gap
-            if share.tokens:
+            if share.sums.tokens:
                 norm, taken = apply_gradients(optimizer, config.optim, rate)
                 result.grad_norm = norm
                 result.steps += taken
@@ -66,31 +66,29 @@ def accumulate_gradients(
 ) -> UpdateResult:
     """Add the gradient of one optimizer step, a micro-batch at a time.
 
-    Without a KL term rows whose advantage is zero have no gradient and are not computed, but they count in the
-    normaliser: the result is the same, the work is less.
+    Without a KL term and an entropy bonus rows whose advantage is zero have no gradient and are not computed, but
+    they count in the normaliser: the result is the same, the work is less.
     """
     total = StepNormaliser.of(batch.action_mask, config.sampler.max_new_tokens)
-    rows = teaching_rows(batch) if reference is None else acting_rows(batch)
+    everyone = reference is not None or config.loss.entropy.in_loss
+    rows = acting_rows(batch) if everyone else teaching_rows(batch)
     share = UpdateResult()
     for piece in micro_batches(batch, rows, config.micro_batch):
         micro = piece.to(network.device)
         log_probs = token_log_probs(network, micro, config.sampler.temperature)
-        parts = grpo_loss(
+        inputs = PolicyInputs(
             log_probs,
             micro.old_log_probs,
             micro.advantages,
             micro.action_mask,
-            total,
-            config.loss,
-            _reference_log_probs(reference, micro, config),
+            reference_log_probs=_reference_log_probs(reference, micro, config),
         )
+        parts = policy_loss(inputs, total, config.loss)
         parts.loss.backward()  # type: ignore[no-untyped-call]
         gap = float(((log_probs.detach() - micro.old_log_probs) * micro.action_mask).abs().max())
         share.log_prob_gap = max(share.log_prob_gap, gap)
         share.loss += float(parts.loss.detach())
-        share.clipped += parts.clipped
-        share.kl += parts.kl
-        share.tokens += parts.tokens
+        share.sums = share.sums.plus(parts.sums)
     return share
 
 
@@ -103,6 +101,4 @@ def _reference_log_probs(reference: PreTrainedModel | None, micro: TrainBatch, c
 
 def _add(result: UpdateResult, share: UpdateResult) -> None:
     result.loss += share.loss
-    result.clipped += share.clipped
-    result.kl += share.kl
-    result.tokens += share.tokens
+    result.sums = result.sums.plus(share.sums)
