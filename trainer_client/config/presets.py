@@ -12,8 +12,6 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from trainer_client.errors import ConfigError
-
 
 @dataclass(frozen=True, slots=True)
 class Preset:
@@ -47,7 +45,7 @@ _ALL = (
     ),
     Preset(
         "grpo_process",
-        "as grpo,  A_it = A_i + sum over steps j that end at t or later of (r_ij - mean r) / std r, all steps of a group",
+        "as grpo,  A_it = A_i + sum_j (r_ij - mean r) / std r over steps j that end at t or later, all of a group",
         "DeepSeekMath, arXiv:2402.03300, 4.1.3; the paper has the steps alone (process.outcome_weight = 0)",
         {
             "advantage": _GROUP | {"process": {"outcome_weight": 1.0, "step_weight": 1.0, "outcome_as_step": False}},
@@ -174,14 +172,14 @@ PRESETS: dict[str, Preset] = {preset.name: preset for preset in _ALL}
 
 
 def preset(name: str) -> Preset:
-    """The preset of that name. Raises ConfigError, with all names, for another."""
+    """The preset of that name. Raises ValueError, with all names, for another."""
     if name not in PRESETS:
-        raise ConfigError(f"no algorithm is called {name!r}; there are: {', '.join(PRESETS)}")
+        raise ValueError(f"no algorithm is called {name!r}; there are: {', '.join(PRESETS)}")
     return PRESETS[name]
 
 
 def with_preset(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Tables of RlConfig: the preset's, overridden key by key by `settings`. Raises ConfigError for an unknown name."""
+    """Tables of RlConfig: the preset's, overridden key by key by `settings`. Raises ValueError for an unknown name."""
     return _merged(deepcopy(dict(preset(name).overrides)), settings)
 
 
