@@ -65,16 +65,15 @@ def divergence_in_loss(
     return estimate * ratio if config.bias_correction else estimate
 
 
-def divergence_rewards(
-    old_log_probs: Tensor, reference_log_probs: Tensor, action_mask: Tensor, beta: float, config: KlConfig, limit: float
+def divergence_for_rewards(
+    old_log_probs: Tensor, reference_log_probs: Tensor, action_mask: Tensor, config: KlConfig, limit: float
 ) -> Tensor:
-    """-beta * estimate on each action [B, T], zero elsewhere, without gradient: to be added to the tokens' rewards.
+    """The estimate on each action [B, T], zero elsewhere, without gradient: beta times it is taken from the rewards.
 
-    It is of the policy that drew the tokens. `beta` is the current one, which `adapted_beta` may have moved.
-    Source: Ouyang et al. 2022, InstructGPT (arXiv:2203.02155), eq. 2, with k1.
+    Of the policy that drew the tokens. Source: Ouyang et al. 2022, InstructGPT (arXiv:2203.02155), eq. 2, with k1.
     """
     old, reference = at_actions(old_log_probs, action_mask), at_actions(reference_log_probs, action_mask)
-    return -beta * divergence(old, reference, config, limit).detach()
+    return divergence(old, reference, config, limit).detach()
 
 
 def adapted_beta(beta: float, kl: float, rows: int, config: KlConfig) -> float:

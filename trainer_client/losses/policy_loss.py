@@ -39,7 +39,7 @@ def policy_loss(
     """This micro-batch's share of the step's loss, such that the shares of all micro-batches add up to it.
 
     `total` are the totals of the whole optimizer step. With `kl.place = reward` the divergence is measured and not
-    added: `divergence_rewards` takes it from the rewards. Tokens that the correction drops or the entropy leaves out
+    added: `divergence_for_rewards` is what the rewards lose. Tokens that the correction drops or the entropy leaves out
     count in the divisors. Raises ValueError where the configuration needs a tensor or a number that is not given.
     """
     state = state or StepState()

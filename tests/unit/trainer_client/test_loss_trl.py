@@ -73,7 +73,7 @@ def ours(settings: dict[str, Any], config: LossConfig) -> tuple[LossParts, Tenso
     total = StepNormaliser(len(mask), settings.get("items", int(mask.sum())), RECORD["max_completion"])
     state = StepState(entropy_threshold=entropy_threshold(entropy, mask, config.entropy.top_share))
     parts = policy_loss(inputs, total, config, state)
-    parts.loss.backward()  # type: ignore[no-untyped-call]
+    parts.loss.backward()
     return parts, log_probs, entropy
 
 
@@ -128,7 +128,7 @@ def test_preference_loss_and_gradient_are_those_of_trl(name: str) -> None:
     ]
     config = PreferenceConfig(loss=recorded["settings"]["loss_type"], beta=recorded["settings"]["beta"])
     parts = preference_loss(*sides, total_pairs=3, config=config)
-    parts.loss.backward()  # type: ignore[no-untyped-call]
+    parts.loss.backward()
     assert parts.loss.item() == pytest.approx(recorded["loss"], abs=TOLERANCE)
     assert log_probs.grad is not None
     expected = torch.tensor(recorded["gradient"], dtype=torch.float64)
