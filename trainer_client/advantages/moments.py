@@ -69,6 +69,6 @@ def whiten(values: Tensor, mask: Tensor, ddof: int, eps: float, reduce: Reduce =
     OpenRLHF and verl.
     """
     found = global_moments(values, mask, ddof, reduce)
-    if found.count < 2 or found.deviation == 0.0:
+    if found.deviation == 0.0:
         return torch.zeros_like(values)
     return torch.where(mask.bool(), (values - found.mean) / (found.deviation + eps), torch.zeros_like(values))

@@ -51,11 +51,14 @@ def scaled(centred: Tensor, rewards: Tensor, scored: Tensor, config: AdvantageCo
 
 
 def dead_groups(rewards: Tensor, scored: Tensor) -> Tensor:
-    """True [P] for groups that teach nothing: fewer than two scored members, or all their rewards equal."""
+    """True [P] for groups that teach nothing: fewer than two scored members, or all their rewards equal.
+
+    One member is its own maximum and minimum; of none the maximum is -inf and the minimum inf.
+    """
     infinite = torch.full_like(rewards, torch.inf)
     highest = torch.where(scored, rewards, -infinite).amax(1)
     lowest = torch.where(scored, rewards, infinite).amin(1)
-    return (scored.sum(1) < 2) | (highest <= lowest)
+    return highest <= lowest
 
 
 def rloo_advantages(rewards: Tensor, scored: Tensor) -> Tensor:
