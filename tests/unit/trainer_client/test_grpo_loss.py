@@ -164,3 +164,12 @@ def test_demonstration_loss_is_a_token_mean() -> None:
     assert demonstration_loss(LOG_PROBS, MASK, 4).item() == pytest.approx(
         -(math.log(0.5) + math.log(0.2) + math.log(0.9) + math.log(0.3)) / 4
     )
+
+
+@pytest.mark.parametrize("filler", [1e30, -math.inf, math.nan])
+def test_demonstrations_end_where_their_mask_ends(filler: float) -> None:
+    log_probs = torch.where(MASK.bool(), LOG_PROBS, filler).requires_grad_()
+    loss = demonstration_loss(log_probs, MASK, 4)
+    assert loss.item() == demonstration_loss(LOG_PROBS, MASK, 4).item()
+    assert torch.equal(torch.autograd.grad(loss, log_probs)[0], -MASK / 4)
+    assert demonstration_loss(LOG_PROBS, torch.zeros_like(MASK), 0).item() == 0.0

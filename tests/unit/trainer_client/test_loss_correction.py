@@ -95,6 +95,11 @@ def test_metrics_of_the_mismatch_worked_by_hand() -> None:
     assert sums.effective_share() == pytest.approx(0.5)  # one of two tokens is left
 
 
+def test_truncated_tokens_are_corrected_and_not_dropped() -> None:
+    sums = loss_of([math.log(1.25), math.log(4)], {"correction": {"mode": "token_truncate", "high": 1.5}})[0].sums
+    assert (sums.corrected, sums.dropped, sums.weight) == pytest.approx((1, 0, 2.75))
+
+
 def test_gap_is_measured_without_a_correction_too() -> None:
     sums = loss_of([0.5, -0.25], {})[0].sums
     assert (sums.gap, sums.gap_max, sums.weight, sums.dropped) == (0.75, 0.5, 2.0, 0.0)
