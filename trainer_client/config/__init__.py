@@ -195,6 +195,16 @@ class RlConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _a_sequence_ratio_has_one_advantage(self) -> RlConfig:
+        if self.loss.ratio == "sequence" and self.advantage.varies_in_a_row:
+            cause = "process supervision" if self.advantage.process else self.advantage.estimator
+            raise ValueError(
+                f"loss.ratio = sequence takes one advantage for a completion, but {cause} gives each token its own: "
+                "use loss.ratio = sequence_token"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _dropped_groups_teach_nothing(self) -> RlConfig:
         if self.selection.dynamic_sampling is None:
             return self

@@ -151,6 +151,11 @@ class AdvantageConfig(Section):
         return self.estimator in _WHITENED if self.whiten is None else self.whiten
 
     @property
+    def varies_in_a_row(self) -> bool:
+        """Whether the tokens of one completion get different advantages."""
+        return self.process is not None or self.estimator in ("reinforce_pp", "gae")
+
+    @property
     def needs_groups(self) -> bool:
         """Whether a prompt needs more than one completion to have a baseline."""
         return self.estimator in _WITH_GROUPS and (self.hybrid is None or self.hybrid.choose != "all")

@@ -63,6 +63,14 @@ def test_senseless_advantages_are_refused_with_a_reason(settings: dict[str, Any]
             "gae learns from them: turn one off",
         ),
         (
+            {"advantage": {"process": {}}, "loss": {"ratio": "sequence", "eps_low": 3e-4, "eps_high": 4e-4}},
+            "process supervision gives each token its own: use loss.ratio = sequence_token",
+        ),
+        (
+            {"advantage": {"estimator": "gae"}, "loss": {"ratio": "sequence", "eps_low": 3e-4, "eps_high": 4e-4}},
+            "gae gives each token its own",
+        ),
+        (
             {"advantage": {"hybrid": {}, "scale": "none"}, "selection": {"dynamic_sampling": {}}},
             "hybrid learns from them",
         ),

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 import statistics
+from pathlib import Path
 
 import pytest
 import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
@@ -97,3 +100,26 @@ def test_a_large_offset_costs_no_digits_of_the_deviation() -> None:
     found = global_moments(values, torch.ones(3, dtype=torch.bool), 1)
     assert found.deviation == pytest.approx(float(values.std()), rel=1e-9)
     assert found.deviation == pytest.approx(1e-3, rel=1e-6)
+
+
+def whiten_one_half(rank: int, folder: str) -> None:
+    """The work of one process: whiten its half of the values with sums that gloo adds."""
+    dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
+
+    def reduce(sums: Tensor) -> Tensor:
+        dist.all_reduce(sums)
+        return sums
+
+    values, mask = torch.load(f"{folder}/values.pt")
+    half = slice(0, 1) if rank == 0 else slice(1, None)
+    torch.save(whiten(values[half], mask[half], 1, 1e-4, reduce), f"{folder}/{rank}.pt")
+    dist.destroy_process_group()
+
+
+def test_two_processes_on_gloo_whiten_as_one_does(tmp_path: Path) -> None:
+    torch.manual_seed(8)
+    values, mask = torch.randn(5, 7, dtype=torch.float64) * 3 + 9, torch.rand(5, 7) < 0.6
+    torch.save((values, mask), tmp_path / "values.pt")
+    mp.spawn(whiten_one_half, args=(str(tmp_path),), nprocs=2)
+    joined = torch.cat([torch.load(tmp_path / "0.pt"), torch.load(tmp_path / "1.pt")])
+    assert torch.allclose(joined, whiten(values, mask, 1, 1e-4), rtol=0.0, atol=1e-12)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Callable
 from typing import Literal
 
 import pytest
@@ -201,3 +203,34 @@ def test_a_reward_free_choice_of_prompts_does_not_look_at_the_rewards() -> None:
         assert torch.equal(
             prompts_by_value(rewards, scored, values, config), prompts_by_value(-(rewards**2), scored, values, config)
         )
+
+
+def mean_gradient(advantages: Callable[[Tensor, Tensor], Tensor], arms: Tensor, chances: Tensor) -> Tensor:
+    """Exact mean over all draws of three completions of 1/G sum_i A_i grad log p, for a softmax over arms."""
+    total = torch.zeros_like(chances)
+    for draw in itertools.product(range(len(arms)), repeat=3):
+        chosen = list(draw)
+        weights = advantages(arms[chosen].unsqueeze(0), torch.ones(1, 3, dtype=torch.bool))[0]
+        slopes = torch.nn.functional.one_hot(torch.tensor(chosen), len(arms)).double() - chances
+        total += chances[chosen].prod() * (weights.unsqueeze(1) * slopes).mean(0)
+    return total
+
+
+def test_on_average_the_gradient_is_that_of_the_mean_reward() -> None:
+    """RLOO and a value baseline are unbiased, the group mean shrinks by (G-1)/G, choosing by the rewards is biased."""
+    arms, chances = torch.tensor([0.0, 1.0, 0.25]).double(), torch.tensor([0.5, 0.3, 0.2]).double()
+    exact = chances * (arms - (chances * arms).sum())
+
+    def hybrid(choose: Literal["all", "dead", "one_sided"]) -> Callable[[Tensor, Tensor], Tensor]:
+        config, value = HybridConfig(choose=choose, low=0.5), torch.tensor([0.4]).double()
+        return lambda r, s: hybrid_advantages(r, s, value, prompts_by_value(r, s, value, config))
+
+    def group_mean(rewards: Tensor, scored: Tensor) -> Tensor:
+        return grpo_advantages(rewards, scored, AdvantageConfig(scale="none"))
+
+    for unbiased in (rloo_advantages, hybrid("all"), hybrid("one_sided")):
+        assert torch.allclose(mean_gradient(unbiased, arms, chances), exact, rtol=0.0, atol=1e-14)
+    assert torch.allclose(mean_gradient(group_mean, arms, chances), exact * 2 / 3, rtol=0.0, atol=1e-14)
+    by_death = mean_gradient(hybrid("dead"), arms, chances)
+    assert not torch.allclose(by_death, exact, atol=1e-3)
+    assert not torch.allclose(by_death, exact * 2 / 3, atol=1e-3)
