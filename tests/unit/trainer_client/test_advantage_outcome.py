@@ -218,7 +218,7 @@ def mean_gradient(advantages: Callable[[Tensor, Tensor], Tensor], arms: Tensor, 
 
 def test_on_average_the_gradient_is_that_of_the_mean_reward() -> None:
     """RLOO and a value baseline are unbiased, the group mean shrinks by (G-1)/G, choosing by the rewards is biased."""
-    arms, chances = torch.tensor([0.0, 1.0, 0.25]).double(), torch.tensor([0.5, 0.3, 0.2]).double()
+    arms, chances = rows([0.0, 1.0, 0.25])[0], rows([0.5, 0.3, 0.2])[0]
     exact = chances * (arms - (chances * arms).sum())
 
     def hybrid(choose: Literal["all", "dead", "one_sided"]) -> Callable[[Tensor, Tensor], Tensor]:
