@@ -7,9 +7,10 @@ from enum import StrEnum
 
 
 class Stage(StrEnum):
-    """The stages of a run, in their order."""
+    """The stages of a run, in their order. Pairs (DPO) are learnt in runs of their own."""
 
     SFT = "sft"
+    DPO = "dpo"
     RL = "rl"
 
 

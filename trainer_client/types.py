@@ -67,13 +67,17 @@ class Judged(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RolloutScore:
-    """`reward` is None exactly when `judged` is not SCORED; a component is None when it had no value."""
+    """`reward` is None exactly when `judged` is not SCORED; a component is None when it had no value.
+
+    `details` is what each component told beside its value, such as the answer that it read.
+    """
 
     judged: Judged
     reward: float | None
     components: dict[str, float | None] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
     reason: str = ""
+    details: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
