@@ -15,7 +15,7 @@ from reward_server.wire import ScoreItem, ScoreResult, Status
 from trainer_client.config import RewardConfig
 from trainer_client.errors import ConfigError, RewardsMissing
 from trainer_client.reward_client import Answer, Judge, Patience, RewardClient, Unanswered
-from trainer_client.types import Example, Judged, RolloutGroup, RolloutScore, ScoredGroup
+from trainer_client.types import Example, Judged, JudgedStep, RolloutGroup, RolloutScore, ScoredGroup
 
 
 class RewardScorer:
@@ -124,7 +124,9 @@ def rollout_score(answer: Answer) -> RolloutScore:
     components = _component_values(answer)
     details = {name: component.detail for name, component in answer.components.items()}
     if answer.status is Status.OK:
-        return RolloutScore(Judged.SCORED, answer.reward, components, tuple(answer.flags), details=details)
+        steps = tuple(JudgedStep(one.component, one.start, one.end, one.value) for one in answer.step_rewards)
+        flags = tuple(answer.flags)
+        return RolloutScore(Judged.SCORED, answer.reward, components, flags, details=details, steps=steps)
     reason = f"{answer.error.code}: {answer.error.message}" if answer.error else ""
     judged = Judged.SKIPPED if answer.status is Status.SKIPPED else Judged.UNSCORED
     return RolloutScore(judged, None, components, tuple(answer.flags), reason, details=details)

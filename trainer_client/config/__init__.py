@@ -11,7 +11,12 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from trainer_client.config.advantage import AdvantageConfig
+from trainer_client.config.critic import CriticConfig
+from trainer_client.config.data import AdditionConfig, DataConfig, FieldsConfig
 from trainer_client.config.loss import LossConfig
+from trainer_client.config.monitor import MonitorConfig
+from trainer_client.config.optim import OptimConfig
+from trainer_client.config.reference import ReferenceConfig
 from trainer_client.config.section import Positive, Seconds, Section, Share
 from trainer_client.config.selection import SelectionConfig
 
@@ -61,80 +66,6 @@ class ModelConfig(Section):
         return self
 
 
-class AdditionConfig(Section):
-    """The built-in demo task: `7+15+8=`, solved step by step in the R1 format."""
-
-    terms: int = Field(default=3, ge=2, le=8, description="numbers to add")
-    max_number: int = Field(default=20, ge=1, le=10_000, description="each number is 1..max_number")
-    train_problems: Positive = Field(default=7000, description="distinct problems to train on")
-    held_out_problems: Positive = Field(default=256, description="problems never trained on, for evaluation")
-    slip_share: Share = Field(
-        default=0.5, description="share of carries that the demonstrations forget: a teacher RL can do better than"
-    )
-    seed: int = Field(default=0, ge=0, description="which problems are held out; the run's seed leaves it alone")
-
-    @model_validator(mode="after")
-    def _enough_problems_exist(self) -> AdditionConfig:
-        exist = self.max_number**self.terms
-        wanted = self.train_problems + self.held_out_problems
-        if wanted > exist:
-            raise ValueError(
-                f"{wanted} distinct problems wanted (train_problems + held_out_problems), only {exist} exist"
-            )
-        return self
-
-
-class FieldsConfig(Section):
-    """Which keys of a JSONL row mean what."""
-
-    prompt: str = Field(default="prompt", description="the question")
-    ground_truth: str = Field(default="ground_truth", description="the reference, sent to the reward server as it is")
-    completion: str | None = Field(default=None, description="a demonstration for SFT; none: the rows have none")
-
-
-class DataConfig(Section):
-    """Which problems are trained on and which are held out: `addition`, or `train` and `held_out` files."""
-
-    addition: AdditionConfig | None = Field(default=None, description="the generated demo task")
-    train: Path | None = Field(default=None, description="JSONL file to train on")
-    held_out: Path | None = Field(default=None, description="JSONL file to evaluate on")
-    fields: FieldsConfig = Field(default_factory=FieldsConfig, description="names of the keys in those files")
-    template: str = Field(default="{prompt}", description="text around the question; {prompt} stands for it")
-    chat: bool = Field(default=False, description="wrap it as a user turn in the tokenizer's chat template")
-    system: str | None = Field(default=None, description="system turn of the chat; needs chat = true")
-    max_prompt_tokens: Positive = Field(default=1024, description="longer prompts are left out and counted")
-
-    @model_validator(mode="after")
-    def _one_source(self) -> DataConfig:
-        files = self.train is not None and self.held_out is not None
-        if (self.addition is not None) == files or (self.train is None) != (self.held_out is None):
-            raise ValueError("give either data.addition or both data.train and data.held_out")
-        if "{prompt}" not in self.template:
-            raise ValueError("data.template must contain {prompt}")
-        if self.system is not None and not self.chat:
-            raise ValueError("data.system needs data.chat = true")
-        return self
-
-
-class OptimConfig(Section):
-    """AdamW and its learning rate."""
-
-    lr: float = Field(default=1e-6, gt=0.0, le=1.0, description="learning rate after the warm-up")
-    warmup_steps: int = Field(default=0, ge=0, description="steps of linear warm-up")
-    decay: Literal["constant", "cosine"] = Field(default="constant", description="course after the warm-up")
-    min_lr_share: Share = Field(default=0.1, description="where the cosine ends, as a share of lr")
-    betas: tuple[float, float] = Field(default=(0.9, 0.95), description="AdamW moments, each in [0, 1)")
-    eps: float = Field(default=1e-8, gt=0.0, description="AdamW epsilon")
-    weight_decay: float = Field(default=0.0, ge=0.0, description="decoupled weight decay")
-    clip_norm: float = Field(default=1.0, gt=0.0, description="largest gradient norm")
-
-    @model_validator(mode="after")
-    def _betas_below_one(self) -> OptimConfig:
-        if not all(0.0 <= beta < 1.0 for beta in self.betas):
-            raise ValueError(f"optim.betas must lie in [0, 1), got {self.betas}")
-        return self
-
-
 class SftOptimConfig(OptimConfig):
     """The same for the cold start, whose steps are larger."""
 
@@ -161,6 +92,7 @@ class SamplerConfig(Section):
 class RlConfig(Section):
     """Reinforcement learning from the reward server."""
 
+    preset: str | None = Field(default=None, description="algorithm whose settings these are; others override them")
     steps: int = Field(default=100, ge=0, description="rollout batches; 0 leaves RL out")
     prompts: Positive = Field(default=32, description="P, prompts per step")
     group: Positive = Field(default=8, description="G, completions per prompt; group baselines need two or more")
@@ -170,6 +102,20 @@ class RlConfig(Section):
     advantage: AdvantageConfig = Field(default_factory=AdvantageConfig)
     selection: SelectionConfig = Field(default_factory=SelectionConfig)
     loss: LossConfig = Field(default_factory=LossConfig)
+    old_log_probs: Literal["auto", "trainer", "sampler"] = Field(
+        default="auto",
+        description="of the policy that drew the tokens. auto: with one optimizer step a batch the current ones; with "
+        "several the sampler's, or, where those differ from the trainer's by more than `sampler_tolerance` or are "
+        "corrected for, one more pass of the trainer",
+    )
+    sampler_tolerance: float = Field(
+        default=1e-3, gt=0.0, description="largest difference of log-probs for which sampler and trainer are the same"
+    )
+    logits_chunk: Positive = Field(
+        default=4096, description="positions whose logits are in memory at a time; changes memory, not the result"
+    )
+    reference: ReferenceConfig = Field(default_factory=ReferenceConfig)
+    critic: CriticConfig | None = Field(default=None, description="a value head: for gae, or for hybrid baselines")
     sampler: SamplerConfig = Field(default_factory=SamplerConfig)
     optim: OptimConfig = Field(default_factory=OptimConfig)
 
@@ -195,6 +141,29 @@ class RlConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _steps_fit_the_objective(self) -> RlConfig:
+        if self.loss.objective == "reinforce" and self.epochs * self.minibatches > 1:
+            raise ValueError(
+                f"loss.objective = reinforce is the gradient of the policy that drew the tokens, but epochs * "
+                f"minibatches = {self.epochs * self.minibatches} steps move away from it: take 1, or objective = clip"
+            )
+        if self.loss.correction.mode != "none" and self.old_log_probs == "sampler":
+            raise ValueError(
+                "loss.correction weighs the trainer's log-probs against the sampler's; old_log_probs = sampler makes "
+                "them the same: use auto or trainer"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _a_refreshed_reference_is_used(self) -> RlConfig:
+        if self.reference.refresh != "never" and self.loss.kl.beta == 0.0:
+            raise ValueError(
+                f"reference.refresh = {self.reference.refresh}, but loss.kl.beta is 0 and no reference is kept: "
+                "give a beta, or leave the refresh out"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _a_sequence_ratio_has_one_advantage(self) -> RlConfig:
         if self.loss.ratio == "sequence" and self.advantage.varies_in_a_row:
             cause = "process supervision" if self.advantage.process else self.advantage.estimator
@@ -213,6 +182,19 @@ class RlConfig(Section):
             raise ValueError(
                 "selection.dynamic_sampling drops groups of equal accuracy, of which a group mean leaves nothing; "
                 f"{learner} learns from them: turn one off"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _a_critic_is_there_and_used(self) -> RlConfig:
+        used = self.advantage.estimator == "gae" or self.advantage.hybrid is not None
+        if used and self.critic is None:
+            user = "hybrid" if self.advantage.hybrid else "estimator = gae"
+            raise ValueError(f"advantage.{user} needs value estimates: add [rl.critic] (an empty table will do)")
+        if self.critic is not None and not used:
+            raise ValueError(
+                f"rl.critic is given, but advantage.estimator = {self.advantage.estimator} uses no values: leave it "
+                "out, or use estimator = gae or advantage.hybrid"
             )
         return self
 
@@ -268,6 +250,7 @@ class TrainConfig(Section):
     rl: RlConfig = Field(default_factory=RlConfig)
     reward: RewardConfig = Field(default_factory=RewardConfig)
     evaluation: EvalConfig = Field(default_factory=EvalConfig)
+    monitor: MonitorConfig = Field(default_factory=MonitorConfig)
 
     @model_validator(mode="after")
     def _stages_fit(self) -> TrainConfig:

@@ -163,6 +163,7 @@ _ALL = (
         {
             "minibatches": 4,
             "advantage": {"estimator": "gae", "gamma": 1.0, "lam": 0.95},
+            "critic": {"trunk": "own", "loss": {"clip": 0.2}},
             "loss": _TOKEN_CLIP | {"kl": {"beta": 0.05, "estimator": "k1", "place": "reward"}},
         },
     ),

@@ -81,9 +81,28 @@ def test_a_step_that_cannot_work_is_refused_with_a_reason(settings: dict[str, An
         RlConfig.model_validate(settings)
 
 
-@pytest.mark.parametrize("advantage", [{"estimator": "reinforce_pp"}, {"estimator": "gae"}])
-def test_estimators_without_a_group_baseline_take_one_completion_a_prompt(advantage: dict[str, Any]) -> None:
-    assert RlConfig.model_validate({"group": 1, "minibatches": 1, "advantage": advantage}).group == 1
+@pytest.mark.parametrize(
+    "settings", [{"advantage": {"estimator": "reinforce_pp"}}, {"advantage": {"estimator": "gae"}, "critic": {}}]
+)
+def test_estimators_without_a_group_baseline_take_one_completion_a_prompt(settings: dict[str, Any]) -> None:
+    assert RlConfig.model_validate({"group": 1, "minibatches": 1, **settings}).group == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"advantage": {"estimator": "gae"}}, r"estimator = gae needs value estimates: add \[rl.critic\]"),
+        ({"advantage": {"scale": "none", "hybrid": {}}}, "hybrid needs value estimates"),
+        ({"critic": {}}, "advantage.estimator = grpo uses no values"),
+        ({"loss": {"objective": "reinforce"}, "epochs": 2}, "2 steps move away from it"),
+        ({"loss": {"correction": {"mode": "token_mask"}}, "old_log_probs": "sampler"}, "makes them the same"),
+        ({"reference": {"refresh": "ema"}}, "loss.kl.beta is 0 and no reference is kept"),
+        ({"reference": {"refresh": "copy"}, "loss": {"kl": {"beta": 0.1}}}, "give a larger `every`"),
+    ],
+)
+def test_parts_that_need_each_other_are_refused_apart(settings: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValidationError, match=told):
+        RlConfig.model_validate(settings)
 
 
 def test_defaults_depend_on_the_estimator() -> None:

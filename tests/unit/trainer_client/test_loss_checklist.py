@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from tests.unit.trainer_client import naive_losses as naive
-from trainer_client.batching import rollout_batch
+from trainer_client.batching import rollout_batch, with_advantages
 from trainer_client.config.loss import LossConfig
 from trainer_client.losses.aggregation import StepNormaliser
 from trainer_client.losses.parts import LossSums, PolicyInputs
@@ -35,7 +35,9 @@ def batch() -> TrainBatch:
         ScoredGroup(RolloutGroup(Prompt(Example(str(n), "", None), "", prompt), rollouts), scores)
         for n, prompt in enumerate([(5, 6, 7), (5,)])
     ]
-    return rollout_batch(groups, torch.tensor([[1.0, -1.0], [0.5, -0.5]]), PAD)
+    batch = rollout_batch(groups, PAD)
+    advantages = torch.tensor([1.0, -1.0, 0.5, -0.5]).reshape(-1, 1).expand(batch.action_mask.shape)
+    return with_advantages(batch, advantages, torch.ones(2, 2, dtype=torch.bool), None)
 
 
 def loss_sums(log_probs: Tensor, old: Tensor | None, rows: TrainBatch) -> LossSums:
@@ -45,8 +47,8 @@ def loss_sums(log_probs: Tensor, old: Tensor | None, rows: TrainBatch) -> LossSu
 
 def test_end_token_is_taught_and_the_padding_that_looks_like_it_is_not() -> None:
     rows = batch()
-    log_probs = rows.old_log_probs.clone().requires_grad_()
-    inputs = PolicyInputs(log_probs, rows.old_log_probs, rows.advantages, rows.action_mask)
+    log_probs = rows.sampler_log_probs.clone().requires_grad_()
+    inputs = PolicyInputs(log_probs, rows.sampler_log_probs, rows.advantages, rows.action_mask)
     policy_loss(inputs, StepNormaliser.of(rows.action_mask, 4), LossConfig()).loss.backward()
     assert log_probs.grad is not None
     assert (log_probs.grad != 0).tolist() == [[True, True, False, False], [True] * 4] * 2
