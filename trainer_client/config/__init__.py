@@ -12,7 +12,9 @@ from pydantic import Field, model_validator
 
 from trainer_client.config.advantage import AdvantageConfig
 from trainer_client.config.critic import CriticConfig
-from trainer_client.config.data import AdditionConfig, DataConfig, FieldsConfig
+from trainer_client.config.data import AdditionConfig as AdditionConfig
+from trainer_client.config.data import DataConfig as DataConfig
+from trainer_client.config.data import FieldsConfig as FieldsConfig
 from trainer_client.config.loss import LossConfig
 from trainer_client.config.monitor import MonitorConfig
 from trainer_client.config.optim import OptimConfig
