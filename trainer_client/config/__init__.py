@@ -243,6 +243,7 @@ class EvalConfig(Section):
 class TrainConfig(Section):
     """A whole run."""
 
+    preset: str | None = Field(default=None, description="the algorithm that rl begins from; `presets` lists them")
     seed: int = Field(default=0, ge=0, description="of weights, order of data and sampling")
     resume: bool = Field(default=False, description="go on from the run's last complete checkpoint")
     run: RunConfig = Field(default_factory=RunConfig)

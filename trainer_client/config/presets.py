@@ -181,11 +181,13 @@ def preset(name: str) -> Preset:
 
 def with_preset(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Tables of RlConfig: the preset's, overridden key by key by `settings`. Raises ValueError for an unknown name."""
-    return _merged(deepcopy(dict(preset(name).overrides)), settings)
+    return merged(preset(name).overrides, settings)
 
 
-def _merged(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested tables of both; where both have a value, that of `above`. Neither is changed."""
+    tables = deepcopy(dict(below))
     for key, value in above.items():
-        nested = below.get(key)
-        below[key] = _merged(nested, value) if isinstance(nested, dict) and isinstance(value, Mapping) else value
-    return below
+        nested = tables.get(key)
+        tables[key] = merged(nested, value) if isinstance(nested, dict) and isinstance(value, Mapping) else value
+    return tables
