@@ -12,13 +12,13 @@ from trainer_client.config.presets import PRESETS
 SECTIONS = ("advantage", "selection", "loss", "reference", "critic", "sampler", "optim")
 
 
-def opening_lines(config: RlConfig) -> list[str]:
+def opening_lines(preset: str | None, config: RlConfig) -> list[str]:
     """Name, formula and source of the preset, then every setting of `[rl]` as it was resolved, a section a line."""
-    known = PRESETS.get(config.preset or "")
+    known = PRESETS.get(preset or "")
     lines = ["algorithm  by settings, no preset"]
     if known is not None:
         lines = [f"algorithm  {known.name}: {known.formula}", f"source     {known.source}"]
-    plain = {name: value for name, value in config if name not in (*SECTIONS, "preset")}
+    plain = {name: value for name, value in config if name not in SECTIONS}
     lines.append(f"{'rl':<10} {_told(plain)}")
     for name in SECTIONS:
         section = getattr(config, name)

@@ -64,7 +64,7 @@ def train(config: TrainConfig) -> Summary:
             display.notice(f"changed since the run began: {change}")
         write_config(directory, config)
         if config.rl.steps:
-            display.notice("\n".join(opening_lines(config.rl)))
+            display.notice("\n".join(opening_lines(config.preset, config.rl)))
         try:
             cold_start(session)
             reinforce(session)

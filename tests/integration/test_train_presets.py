@@ -100,9 +100,11 @@ def merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def run_steps(folder: Path, model: Path, reward: dict[str, Any], rl: dict[str, Any]) -> list[dict[str, Any]]:
+def run_steps(
+    folder: Path, model: Path, reward: dict[str, Any], rl: dict[str, Any], preset: str | None = None
+) -> list[dict[str, Any]]:
     """The records of the steps of a run with these settings of `[rl]`."""
-    config = {"run": {"dir": folder / "run"}, "model": {"path": model}, "reward": reward, "rl": rl}
+    config = {"preset": preset, "run": {"dir": folder / "run"}, "model": {"path": model}, "reward": reward, "rl": rl}
     train(TrainConfig.model_validate(merged(COMMON, config)))
     lines = (folder / "run" / "metrics.jsonl").read_text().splitlines()
     return [record for record in map(json.loads, lines) if record["kind"] == "step"]
@@ -119,8 +121,7 @@ def test_every_preset_takes_real_steps(
         reward["profile"] = "steps"
     rl = {"critic": {"optim": {"lr": 2e-4}}} if name == "ppo" else {}
     rl |= {"group": 16, "prompts": 4} if name == "gfpo" else {}
-    settings = with_preset(name, merged(RL, rl)) | {"preset": name}
-    steps = run_steps(tmp_path, half_taught, reward, settings)
+    steps = run_steps(tmp_path, half_taught, reward, with_preset(name, merged(RL, rl)), name)
 
     told = capsys.readouterr().out
     assert f"algorithm  {name}: {PRESETS[name].formula}" in told
@@ -135,6 +136,37 @@ def test_every_preset_takes_real_steps(
     moved = [step["kl"] for step in steps]
     assert (max(map(abs, moved)) > 1e-5) == (name in WITH_REFERENCE)
     assert_what_is_special(name, steps)
+
+
+REFINED: dict[str, dict[str, Any]] = {
+    "hybrid baseline": {"advantage": {"scale": "none", "hybrid": {"choose": "few_scored"}}, "critic": {}},
+    "values alone": {"group": 1, "advantage": {"scale": "none", "hybrid": {"choose": "all"}}, "critic": {}},
+    "shared trunk": {"advantage": {"estimator": "gae"}, "critic": {"trunk": "shared"}},
+    "outcome as a step": {"advantage": {"process": {"outcome_as_step": True}}},
+    "objectives": {"advantage": {"objectives": {"weights": {"math": 1.0, "format": 0.2}, "whiten": True}}},
+    "correction and tokens of high entropy": {
+        "epochs": 2,
+        "loss": {"correction": {"mode": "token_mask"}, "entropy": {"coef": 0.01, "top_share": 0.2}},
+    },
+    "iterative grpo": {"loss": {"kl": {"beta": 0.04}}, "reference": {"refresh": "copy", "every": 2}},
+}
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("rl", REFINED.values(), ids=REFINED)
+def test_every_refinement_takes_real_steps(
+    rl: dict[str, Any], tmp_path: Path, half_taught: Path, server: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    steps = run_steps(tmp_path, half_taught, {"url": server}, merged(RL, rl))
+    assert "by settings, no preset" in capsys.readouterr().out
+    assert sum(step["updates"] for step in steps) >= 2
+    assert all(step["skipped_updates"] == 0 and math.isfinite(step["grad_norm"]) for step in steps)
+    if "epochs" in rl:
+        left_out = [step["loss_terms"]["left_out"] for step in steps]
+        assert all(share == pytest.approx(0.8, abs=0.1) for share in left_out)
+    if "reference" in rl:
+        assert steps[2]["kl"] == pytest.approx(0.0, abs=1e-6)  # the reference became the policy after step 2
+        assert steps[1]["kl"] > 1e-6
 
 
 def assert_what_is_special(name: str, steps: list[dict[str, Any]]) -> None:

@@ -94,7 +94,6 @@ class SamplerConfig(Section):
 class RlConfig(Section):
     """Reinforcement learning from the reward server."""
 
-    preset: str | None = Field(default=None, description="algorithm whose settings these are; others override them")
     steps: int = Field(default=100, ge=0, description="rollout batches; 0 leaves RL out")
     prompts: Positive = Field(default=32, description="P, prompts per step")
     group: Positive = Field(default=8, description="G, completions per prompt; group baselines need two or more")
