@@ -72,8 +72,8 @@ def replace_text(path: Path, text: str) -> None:
 
 
 def json_lines(rows: Sequence[Mapping[str, Any]]) -> bytes:
-    """The rows as JSONL."""
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode(errors="surrogatepass")
+    """The rows as JSONL in ASCII: other line separators and lone surrogates of a text cannot break a reader."""
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
 
 
 def _opened(path: Path, length: int) -> BinaryIO:

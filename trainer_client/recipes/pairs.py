@@ -12,6 +12,7 @@ from typing import Any
 
 from trainer_client.config.recipes import PairsConfig
 from trainer_client.errors import DataError
+from trainer_client.recipes.ledger import json_lines
 from trainer_client.recipes.rows import Row, RowFile, offsets_by
 
 NEEDED = ("prompt", "completion", "reward", "components", "truncated")
@@ -36,9 +37,9 @@ def write_pairs(config: PairsConfig, seed: int, target: Path, fitting: Callable[
     """
     count = PairCount()
     unfinished = target.with_name(f".{target.name}.unfinished")
-    with unfinished.open("w", encoding="utf-8") as file:
+    with unfinished.open("wb") as file:
         for pair in _all_pairs(config, seed, count, fitting):
-            file.write(json.dumps(pair, ensure_ascii=False) + "\n")
+            file.write(json_lines([pair]))
     if count.pairs == 0:
         raise DataError(
             f"{config.path} gives no pair: {count.without_contrast} of {count.prompts} prompts have no right and wrong "
