@@ -101,6 +101,7 @@ class Scoring:
                 ground_truth=group.prompt.example.ground_truth,
                 completion_tokens=len(rollout.token_ids),
                 finish_reason="length" if rollout.truncated else "stop",
+                think_prefilled=group.prompt.think_prefilled,
             )
             for place, group in enumerate(groups)
             for member, rollout in enumerate(group.rollouts)

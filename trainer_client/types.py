@@ -17,21 +17,31 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One row of a data set. `completion` is the demonstration for SFT, None where there is none."""
+    """One row of a data set. `completion` is the demonstration for SFT, None where there is none.
+
+    `turns` are the (role, content) messages of a prompt that came as a chat, empty where it came as text; `prompt` is
+    then their text. `source` names the data set that the row is from, where the row says it.
+    """
 
     id: str
     prompt: str
     ground_truth: Any
     completion: str | None = None
+    turns: tuple[tuple[str, str], ...] = ()
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """An example as the policy sees it: `token_ids` is what the sampler and the loss both use."""
+    """An example as the policy sees it: `token_ids` is what the sampler and the loss both use.
+
+    `think_prefilled`: the text already ends with <think>, so completions begin inside of the thought.
+    """
 
     example: Example
     text: str
     token_ids: tuple[int, ...]
+    think_prefilled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -256,12 +256,12 @@ class TrainConfig(Section):
 
     @model_validator(mode="after")
     def _stages_fit(self) -> TrainConfig:
-        if self.sft.steps and self.data.addition is None and self.data.fields.completion is None:
+        if self.sft.steps and not self.data.has_demonstrations:
             raise ValueError("sft.steps > 0 needs data.fields.completion: the key that holds the demonstrations")
-        if self.data.addition and self.evaluation.problems > self.data.addition.held_out_problems:
+        if self.data.task and self.evaluation.problems > self.data.task.held_out_problems:
             raise ValueError(
-                f"evaluation.problems ({self.evaluation.problems}) is more than "
-                f"data.addition.held_out_problems ({self.data.addition.held_out_problems})"
+                f"evaluation.problems ({self.evaluation.problems}) is more than the "
+                f"held_out_problems ({self.data.task.held_out_problems}) of the task in data"
             )
         if self.sft.steps == 0 and self.rl.steps == 0:
             raise ValueError("nothing to do: sft.steps and rl.steps are both 0")

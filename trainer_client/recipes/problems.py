@@ -7,12 +7,12 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trainer_client.addition import addition_examples
 from trainer_client.config import DataConfig
 from trainer_client.config.recipes import WHOLE_ROW, ProblemFields, ProblemsConfig, PromptTextConfig
 from trainer_client.data import PromptBuilder
 from trainer_client.errors import DataError
 from trainer_client.recipes.rows import Row, read_rows
+from trainer_client.tasks.addition import addition_examples
 from trainer_client.types import Example, Prompt
 
 if TYPE_CHECKING:
