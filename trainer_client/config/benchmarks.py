@@ -27,7 +27,7 @@ _ALL = (
         "Cobbe et al., arXiv:2110.14168: rows with question and answer, gold behind ####",
         {
             "problems": {
-                "fields": {"prompt": "question", "ground_truth": "answer"},
+                "fields": {"preset": "gsm8k"},
                 "chat": True,
                 "template": _BOXED,
             },
@@ -40,7 +40,7 @@ _ALL = (
         "Hendrycks et al., arXiv:2103.03874: rows with problem and solution, gold in the last \\boxed{}",
         {
             "problems": {
-                "fields": {"prompt": "problem", "ground_truth": "solution"},
+                "fields": {"preset": "math"},
                 "chat": True,
                 "template": _BOXED,
             },
@@ -53,7 +53,7 @@ _ALL = (
         "Chen et al., arXiv:2107.03374: rows with task_id, prompt, test and entry_point; temperature 0.8 for pass@k",
         {
             "problems": {
-                "fields": {"prompt": "prompt", "ground_truth": "*", "id": "task_id"},
+                "fields": {"preset": "humaneval"},
                 "chat": True,
                 "template": _FENCED,
             },

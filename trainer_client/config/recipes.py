@@ -8,27 +8,24 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from trainer_client.config import (
-    AdditionConfig,
     ModelConfig,
     RewardConfig,
     RunConfig,
     SamplerConfig,
     SftConfig,
 )
+from trainer_client.config.data import (
+    AdditionConfig,
+    ArithmeticConfig,
+    CountdownConfig,
+    FieldsConfig,
+    GeneratedConfig,
+    ReasoningGymConfig,
+    SortingConfig,
+)
 from trainer_client.config.loss import PreferenceConfig
 from trainer_client.config.optim import OptimConfig
 from trainer_client.config.section import Positive, Section
-
-WHOLE_ROW = "*"
-
-
-class ProblemFields(Section):
-    """Which keys of a JSONL row mean what."""
-
-    prompt: str = Field(default="prompt", description="the question")
-    ground_truth: str = Field(default="ground_truth", description=f"the reference; {WHOLE_ROW}: the whole row")
-    id: str | None = Field(default=None, description="names the problem; none: the number of its line")
-    completion: str = Field(default="completion", description="the demonstration, where one is needed")
 
 
 class PromptTextConfig(Section):
@@ -48,20 +45,41 @@ class PromptTextConfig(Section):
 
 
 class ProblemsConfig(PromptTextConfig):
-    """One set of problems, read row by row: `path`, or `addition`."""
+    """One set of problems: `path`, or a built-in task."""
 
-    path: Path | None = Field(default=None, description="JSONL file, plain or ending in .gz")
-    addition: AdditionConfig | None = Field(default=None, description="the generated demo task")
-    split: Literal["train", "held_out"] = Field(default="held_out", description="which part of the demo task")
-    fields: ProblemFields = Field(default_factory=ProblemFields, description="names of the keys in the file")
+    path: Path | None = Field(
+        default=None, description="file: .jsonl, .jsonl.gz, .json, .parquet, or a directory saved by datasets"
+    )
+    addition: AdditionConfig | None = Field(default=None, description="built-in task: sums, the demo")
+    countdown: CountdownConfig | None = Field(default=None, description="built-in task: make a target from numbers")
+    sorting: SortingConfig | None = Field(default=None, description="built-in task: put numbers in order")
+    arithmetic: ArithmeticConfig | None = Field(default=None, description="built-in task: expressions in steps")
+    reasoning_gym: ReasoningGymConfig | None = Field(default=None, description="a data set of reasoning-gym")
+    split: Literal["train", "held_out"] = Field(default="held_out", description="which part of a built-in task")
+    fields: FieldsConfig = Field(default_factory=FieldsConfig, description="what means what in the rows of the file")
+    max_broken_rows: int = Field(
+        default=0, ge=0, description="rows that cannot be used and are left out; more of them end the run"
+    )
     skip: int = Field(default=0, ge=0, description="problems passed over at the beginning")
     limit: Positive | None = Field(default=None, description="problems used, from the first; none: all")
     max_prompt_tokens: Positive = Field(default=1024, description="longer prompts are left out and counted")
 
+    @property
+    def task(self) -> GeneratedConfig | None:
+        """The built-in task; None where the problems come from a file."""
+        return next(iter(self._tasks()), None)
+
+    def _tasks(self) -> list[GeneratedConfig]:
+        tasks = (self.addition, self.countdown, self.sorting, self.arithmetic, self.reasoning_gym)
+        return [task for task in tasks if task is not None]
+
     @model_validator(mode="after")
     def _one_source(self) -> ProblemsConfig:
-        if (self.path is None) == (self.addition is None):
-            raise ValueError("give exactly one of path (a JSONL file) and addition (the demo task)")
+        if len(self._tasks()) + (self.path is not None) != 1:
+            raise ValueError(
+                "give exactly one of path (a file) and a built-in task (addition, countdown, sorting, arithmetic, "
+                "reasoning_gym)"
+            )
         return self
 
 

@@ -28,7 +28,7 @@ from trainer_client.randomness import random_state, seed_everything
 from trainer_client.recipes.drawing import longest_prompt
 from trainer_client.recipes.interrupts import Interrupts
 from trainer_client.recipes.ledger import replace_text
-from trainer_client.recipes.problems import fits, prompt_builder, read_problems
+from trainer_client.recipes.problems import fits, open_problems, prompt_builder
 from trainer_client.recipes.run import check_server, open_device
 from trainer_client.rewards import RewardScorer
 from trainer_client.run_dir import CHECKPOINTS, FINAL_MODEL
@@ -112,7 +112,7 @@ class HeldOut:
         self._sampler = TransformersSampler(model, sampler, seed=0)
         builder = prompt_builder(config.problems, model.tokenizer)
         limit = longest_prompt(model, config.problems.max_prompt_tokens, config.max_new_tokens)
-        prompts = [builder.prompt(example) for example in read_problems(config.problems)]
+        prompts = [builder.prompt(example) for example in open_problems(config.problems, print)]
         self._prompts = [prompt for prompt in prompts if fits(prompt, limit)]
         if not self._prompts:
             raise DataError(f"held_out.problems has no prompt of 1..{limit} tokens")

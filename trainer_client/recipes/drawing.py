@@ -7,9 +7,8 @@ on where it begins, and on nothing before it: a resumed run draws what an uninte
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from trainer_client.config import RewardConfig, SamplerConfig
 from trainer_client.config.recipes import ProblemsConfig
@@ -17,7 +16,7 @@ from trainer_client.data import PromptBuilder
 from trainer_client.errors import ConfigError, RewardsMissing
 from trainer_client.model import LanguageModel
 from trainer_client.recipes.interrupts import Interrupts
-from trainer_client.recipes.problems import fits, prompt_builder, read_problems
+from trainer_client.recipes.problems import fits, prompt_builder
 from trainer_client.reward_client import Judge
 from trainer_client.rewards import RewardScorer, Scoring
 from trainer_client.sampler.hf import TransformersSampler
@@ -60,7 +59,8 @@ class Drawing:
     def __init__(
         self,
         model: LanguageModel,
-        problems: ProblemsConfig,
+        problems: Sequence[Example],
+        text: ProblemsConfig,
         sampler: SamplerConfig,
         reward: RewardConfig,
         scorer: RewardScorer,
@@ -72,19 +72,18 @@ class Drawing:
         self._problems, self._reward, self._scorer, self._interrupts = problems, reward, scorer, interrupts
         self._seed, self._samples, self._greedy = seed, samples, greedy
         self._sampler = TransformersSampler(model, sampler, seed)
-        self._builder: PromptBuilder = prompt_builder(problems, model.tokenizer)
+        self._builder: PromptBuilder = prompt_builder(text, model.tokenizer)
         self._size = max(sampler.batch_rows // samples, 1)
-        self._limit = longest_prompt(model, problems.max_prompt_tokens, sampler.max_new_tokens)
+        self._limit = longest_prompt(model, text.max_prompt_tokens, sampler.max_new_tokens)
 
     def portions(self, start: int) -> Iterator[Portion]:
         """The portions from problem `start` on, each judged; ends early, after what is at hand, when interrupted.
 
         Raises RewardsMissing before it gives a portion with too little judged, so that nothing of it is written.
         """
-        stream = islice(read_problems(self._problems), start, None)
         pending: _Sent | None = None
-        while not self._interrupts.asked and (examples := list(islice(stream, self._size))):
-            sent = self._send(examples, start)
+        while not self._interrupts.asked and start < len(self._problems):
+            sent = self._send(self._problems[start : start + self._size], start)
             start = sent.position
             if pending is not None:
                 yield self._collect(pending)
@@ -92,7 +91,7 @@ class Drawing:
         if pending is not None:
             yield self._collect(pending)
 
-    def _send(self, examples: list[Example], start: int) -> _Sent:
+    def _send(self, examples: Sequence[Example], start: int) -> _Sent:
         prompts = [self._builder.prompt(example) for example in examples]
         fitting = [prompt for prompt in prompts if fits(prompt, self._limit)]
         self._sampler.generator.manual_seed(portion_seed(self._seed, start))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,12 +17,12 @@ from trainer_client.recipes.bar import Bar
 from trainer_client.recipes.drawing import REACHING, Drawing, Portion, same_rules
 from trainer_client.recipes.interrupts import Interrupts
 from trainer_client.recipes.ledger import Ledger, json_lines, replace_text
-from trainer_client.recipes.problems import count_problems, read_problems
+from trainer_client.recipes.problems import open_problems, prompt_value
 from trainer_client.recipes.rows import Row, read_rows
 from trainer_client.recipes.run import begin_run, check_server, model_identity, open_device
 from trainer_client.recipes.scorecard import Scorecard, pass_rate, results_table
 from trainer_client.rewards import RewardScorer
-from trainer_client.types import Judged, RolloutScore, ScoredGroup
+from trainer_client.types import Example, Judged, RolloutScore, ScoredGroup
 
 ANSWERS, PROBLEMS, PROGRESS, RESULTS = "answers.jsonl", "problems.jsonl", "progress.json", "results.json"
 START: Row = {"position": 0, "too_long": 0, "profile_hash": None, "judges": []}
@@ -33,37 +34,39 @@ def evaluate_command(config: EvalCommandConfig) -> Row:
     `answers.jsonl` has a line for each problem with all its answers, `problems.jsonl` its pass rate.
     """
     directory = begin_run(config, (*REACHING, "problems.limit", "ks", "confidence"))
-    total = count_problems(config.problems)
+    problems = open_problems(config.problems, print)
+    total = len(problems)
     console = Console(highlight=False)
     with Ledger(directory / PROGRESS, [directory / ANSWERS, directory / PROBLEMS]) as ledger:
         state = START | ledger.state
         with Bar("eval", total, state["position"], console) as bar, Interrupts(bar.notice) as interrupts:
             try:
                 if state["position"] < total:
-                    _answer(config, ledger, bar, interrupts)
+                    _answer(config, problems, ledger, bar, interrupts)
             finally:
                 results = _count(config, directory, START | ledger.state, total)
             interrupts.obey()
-    console.print(results_table(results, f"{config.problems.path or 'addition'}: {directory / RESULTS}"))
+    console.print(results_table(results, f"{config.problems.path or 'built-in task'}: {directory / RESULTS}"))
     return results
 
 
-def _answer(config: EvalCommandConfig, ledger: Ledger, bar: Bar, interrupts: Interrupts) -> None:
+def _answer(
+    config: EvalCommandConfig, problems: Sequence[Example], ledger: Ledger, bar: Bar, interrupts: Interrupts
+) -> None:
     seed_everything(config.seed)
     with RewardScorer(config.reward, bar.notice) as scorer:
-        check_server(scorer, config.reward, next(read_problems(config.problems)), [config.accuracy_component])
+        check_server(scorer, config.reward, problems[0], [config.accuracy_component])
         model = open_model(config.model, open_device(config.run))
-        seed, samples, greedy = config.seed, config.samples, config.greedy
-        drawing = Drawing(
-            model, config.problems, config.sampler, config.reward, scorer, interrupts, seed, samples, greedy
-        )
+        settings = (config.problems, config.sampler, config.reward)
+        amount = (config.seed, config.samples, config.greedy)
+        drawing = Drawing(model, problems, *settings, scorer, interrupts, *amount)
         state = START | ledger.state
-        answers, problems = ledger.paths
+        answers, rates = ledger.paths
         right = judged = 0
         for portion in drawing.portions(state["position"]):
             rows = [answer_row(group, config.accuracy_component) for group in portion.groups]
             state = _advanced(state, portion)
-            ledger.commit({answers: json_lines(rows), problems: json_lines([pass_rate(row) for row in rows])}, state)
+            ledger.commit({answers: json_lines(rows), rates: json_lines([pass_rate(row) for row in rows])}, state)
             judged += sum(one["right"] is not None for row in rows for one in row["samples"])
             right += sum(one["right"] is True for row in rows for one in row["samples"])
             bar.show(state["position"], f"{right} of {judged} judged answers right")
@@ -96,7 +99,7 @@ def answer_row(group: ScoredGroup, component: str) -> Row:
         }
         for rollout, score in zip(group.group.rollouts, group.scores, strict=True)
     ]
-    return {"id": example.id, "prompt": example.prompt, "ground_truth": example.ground_truth, "samples": samples}
+    return {"id": example.id, "prompt": prompt_value(example), "ground_truth": example.ground_truth, "samples": samples}
 
 
 def read_answer(score: RolloutScore, component: str) -> str | None:

@@ -1,39 +1,38 @@
-"""A file of problems, or the demo task, as prompts: one after another, never all in memory."""
+"""A file of problems, or a built-in task, as examples that are read when they are asked for, and as prompts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trainer_client.config import DataConfig
-from trainer_client.config.recipes import WHOLE_ROW, ProblemFields, ProblemsConfig, PromptTextConfig
-from trainer_client.data import PromptBuilder
+from trainer_client.config.data import DataConfig, FieldsConfig
+from trainer_client.config.recipes import ProblemsConfig, PromptTextConfig
+from trainer_client.data import FileExamples, PromptBuilder
+from trainer_client.data.examples import Chosen
 from trainer_client.errors import DataError
-from trainer_client.recipes.rows import Row, read_rows
-from trainer_client.tasks.addition import addition_examples
+from trainer_client.tasks import task_examples
 from trainer_client.types import Example, Prompt
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+# Where a demonstration and its reference are looked for unless the fields say it; learning needs no reference.
+DEMONSTRATED = {"completion": "completion", "ground_truth": "ground_truth|."}
 
-def read_problems(config: ProblemsConfig, demonstrated: bool = False) -> Iterator[Example]:
+
+def open_problems(
+    config: ProblemsConfig, notice: Callable[[str], None] = lambda _: None, demonstrated: bool = False
+) -> Sequence[Example]:
     """The problems in the order of the file, from `skip`, at most `limit`; with `demonstrated`, with completions.
 
-    Raises DataError naming file and line.
+    `notice` is told what was left out. Raises DataError for a file that cannot be used, and when no problem is left.
     """
-    stop = None if config.limit is None else config.skip + config.limit
-    yield from islice(_all_problems(config, demonstrated), config.skip, stop)
-
-
-def count_problems(config: ProblemsConfig) -> int:
-    """How many problems there are. Raises DataError when there is none."""
-    count = sum(1 for _ in read_problems(config))
-    if count == 0:
-        raise DataError(f"{config.path or 'the demo task'} holds no problems, from {config.skip} on")
-    return count
+    everything = _all_problems(config, notice, demonstrated)
+    stop = len(everything) if config.limit is None else min(config.skip + config.limit, len(everything))
+    if config.skip >= stop:
+        raise DataError(f"there are {len(everything)} problems, none from {config.skip} on; see problems.skip")
+    return Chosen(everything, range(config.skip, stop))
 
 
 def prompt_builder(config: PromptTextConfig, tokenizer: PreTrainedTokenizerBase) -> PromptBuilder:
@@ -48,30 +47,30 @@ def fits(prompt: Prompt, limit: int) -> bool:
     return 1 <= len(prompt.token_ids) <= limit
 
 
-def _all_problems(config: ProblemsConfig, demonstrated: bool) -> Iterator[Example]:
-    if config.addition is not None:
-        train, held_out = addition_examples(config.addition)
-        yield from train if config.split == "train" else held_out
-        return
+def prompt_value(example: Example) -> str | list[dict[str, str]]:
+    """The prompt as a row has it, so that it is read back as the same: text, or the messages of a chat."""
+    if not example.turns:
+        return example.prompt
+    return [{"role": role, "content": content} for role, content in example.turns]
+
+
+def _all_problems(config: ProblemsConfig, notice: Callable[[str], None], demonstrated: bool) -> Sequence[Example]:
+    task = config.task
+    if task is not None:
+        train, held_out = task_examples(task)
+        return train if config.split == "train" else held_out
     if config.path is None:
-        raise DataError("neither problems.path nor problems.addition is given")
-    for number, row in read_rows(config.path):
-        yield to_example(row, config.fields, f"{config.path}:{number}", str(number), demonstrated)
+        raise DataError("neither problems.path nor a built-in task is given")
+    fields = _with_demonstrations(config.fields) if demonstrated else config.fields
+    examples = FileExamples(config.path, fields, config.max_broken_rows)
+    if examples.broken_count:
+        named = "".join(f"\n  {one}" for one in examples.broken)
+        notice(f"{examples.broken_count} rows of {config.path} cannot be used and are left out, the first:{named}")
+    return examples
 
 
-def to_example(row: Row, fields: ProblemFields, place: str, name: str, demonstrated: bool) -> Example:
-    """The example of a row; `name` is its id where the fields name none. Raises DataError."""
-    wanted = [fields.prompt, *([fields.completion] if demonstrated else [])]
-    for key in wanted:
-        if not isinstance(row.get(key), str):
-            raise DataError(f"{place}: expected text under {key!r}; keys are {sorted(row)}; see problems.fields")
-    named = [key for key in (fields.ground_truth, fields.id) if key not in (None, WHOLE_ROW)]
-    for key in named:
-        if key not in row and not (demonstrated and key == fields.ground_truth):
-            raise DataError(f"{place}: no key {key!r}; it has {sorted(row)}; see problems.fields")
-    return Example(
-        id=name if fields.id is None else str(row[fields.id]),
-        prompt=row[fields.prompt],
-        ground_truth=row if fields.ground_truth == WHOLE_ROW else row.get(fields.ground_truth),
-        completion=row[fields.completion] if demonstrated else None,
-    )
+def _with_demonstrations(fields: FieldsConfig) -> FieldsConfig:
+    if fields.preset != "plain":
+        return fields.model_copy(update={"completion": fields.completion or DEMONSTRATED["completion"]})
+    given = {name: path for name, path in fields.model_dump().items() if path is not None}
+    return FieldsConfig.model_validate(DEMONSTRATED | given)

@@ -18,13 +18,15 @@ from torch import Tensor
 
 from trainer_client.batching import demonstration_batch
 from trainer_client.config.recipes import PromptTextConfig
+from trainer_client.data.fields import Paths, to_example
 from trainer_client.model import LanguageModel
 from trainer_client.policy import token_log_probs
 from trainer_client.recipes.ledger import Ledger
 from trainer_client.recipes.problems import prompt_builder
 from trainer_client.recipes.rows import Row, RowFile
-from trainer_client.types import Example, TrainBatch
+from trainer_client.types import TrainBatch
 
+FIELDS = Paths(prompt="prompt", ground_truth=".")
 LOG_PROBS, LENGTHS, PROGRESS = "log_probs.f32", "lengths.i64", "progress.json"
 
 
@@ -51,7 +53,7 @@ class PairTokens:
 
     def ids(self, pair: Row) -> PairIds:
         """The ids of a line of `pairs.jsonl`."""
-        prompt = self._builder.prompt(Example("pair", pair["prompt"], None)).token_ids
+        prompt = self._builder.prompt(to_example(pair, FIELDS, 0)).token_ids
         rejected = self._completion(pair["rejected"], ended=not pair["rejected_truncated"])
         return PairIds(prompt, self._completion(pair["chosen"], ended=True), rejected)
 

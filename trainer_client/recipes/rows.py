@@ -1,14 +1,12 @@
-"""Rows of JSONL files, plain or gzipped: streamed, or found by their place without being held in memory."""
+"""Rows of the JSONL files that the commands write: streamed, or found by their place, never all in memory."""
 
 from __future__ import annotations
 
-import gzip
 import json
-import zlib
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 from trainer_client.errors import DataError
 
@@ -22,7 +20,7 @@ def read_rows(path: Path) -> Iterator[tuple[int, Row]]:
 
 
 class RowFile(Sequence[Row]):
-    """The rows of a plain JSONL file by their place; only where each begins is in memory, eight bytes a row."""
+    """The rows of a JSONL file by their place; only where each begins is in memory, eight bytes a row."""
 
     def __init__(self, path: Path, offsets: Sequence[int]) -> None:
         self._path = path
@@ -65,15 +63,11 @@ def parsed(line: bytes, place: str) -> Row:
 
 def _numbered(path: Path) -> Iterator[tuple[int, int, Row]]:
     try:
-        with _opened(path) as file:
+        with path.open("rb") as file:
             offset = 0
             for number, line in enumerate(file, start=1):
                 if line.strip():
                     yield number, offset, parsed(line, f"{path}:{number}")
                 offset += len(line)
-    except (OSError, EOFError, zlib.error) as error:
+    except OSError as error:
         raise DataError(f"cannot read the data file {path}: {error}") from error
-
-
-def _opened(path: Path) -> BinaryIO:
-    return cast(BinaryIO, gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")

@@ -25,11 +25,11 @@ from trainer_client.recipes.filtering import Row, verdicts
 from trainer_client.recipes.interrupts import Interrupts
 from trainer_client.recipes.ledger import Ledger, json_lines, replace_text
 from trainer_client.recipes.parquet import is_there, write_parquet
-from trainer_client.recipes.problems import count_problems, read_problems
+from trainer_client.recipes.problems import open_problems, prompt_value
 from trainer_client.recipes.run import begin_run, check_server, model_identity, open_device
 from trainer_client.reward_client import Judge
 from trainer_client.rewards import RewardScorer
-from trainer_client.types import ScoredGroup
+from trainer_client.types import Example, ScoredGroup
 
 SAMPLES, JUDGED, PROGRESS, SUMMARY = "samples.jsonl", "judged.jsonl", "progress.json", "summary.json"
 
@@ -65,7 +65,8 @@ class Tally:
 def sample(config: SampleConfig) -> Tally:
     """Draw, judge and keep as the configuration says, or go on with it; prints and returns the tally."""
     directory = begin_run(config, (*REACHING, "problems.limit", "parquet"))
-    total = count_problems(config.problems)
+    problems = open_problems(config.problems, print)
+    total = len(problems)
     files = [directory / SAMPLES, *([directory / JUDGED] if config.keep_all else [])]
     console = Console(highlight=False)
     with Ledger(directory / PROGRESS, files) as ledger:
@@ -73,7 +74,7 @@ def sample(config: SampleConfig) -> Tally:
         with Bar("sample", total, tally.position, console) as bar, Interrupts(bar.notice) as interrupts:
             try:
                 if tally.position < total:
-                    _draw(config, ledger, tally, bar, interrupts)
+                    _draw(config, problems, ledger, tally, bar, interrupts)
             finally:
                 _summarise(directory, Tally(**ledger.state), total)
             interrupts.obey()
@@ -83,14 +84,15 @@ def sample(config: SampleConfig) -> Tally:
     return tally
 
 
-def _draw(config: SampleConfig, ledger: Ledger, tally: Tally, bar: Bar, interrupts: Interrupts) -> None:
+def _draw(
+    config: SampleConfig, problems: Sequence[Example], ledger: Ledger, tally: Tally, bar: Bar, interrupts: Interrupts
+) -> None:
     seed_everything(config.seed)
     with RewardScorer(config.reward, bar.notice) as scorer:
-        check_server(scorer, config.reward, next(read_problems(config.problems)), config.keep.components)
+        check_server(scorer, config.reward, problems[0], config.keep.components)
         model = open_model(config.model, open_device(config.run))
-        drawing = Drawing(
-            model, config.problems, config.sampler, config.reward, scorer, interrupts, config.seed, config.samples
-        )
+        settings = (config.problems, config.sampler, config.reward)
+        drawing = Drawing(model, problems, *settings, scorer, interrupts, config.seed, config.samples)
         made = _provenance(config)
         began, before = time.perf_counter(), tally.seconds
         start = tally.position
@@ -134,7 +136,7 @@ def sample_rows(group: ScoredGroup, provenance: Row) -> Iterator[Row]:
     example = group.group.prompt.example
     for index, (rollout, score) in enumerate(zip(group.group.rollouts, group.scores, strict=True)):
         yield {
-            "prompt": example.prompt,
+            "prompt": prompt_value(example),
             "completion": rollout.text,
             "ground_truth": example.ground_truth,
             "prompt_id": example.id,

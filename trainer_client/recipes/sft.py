@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 
 from trainer_client.config.recipes import ProblemsConfig, SftCommandConfig
 from trainer_client.data import PromptBuilder
+from trainer_client.data.examples import chosen
 from trainer_client.display import Display
 from trainer_client.errors import DataError
 from trainer_client.model import LanguageModel
@@ -18,7 +18,7 @@ from trainer_client.progress import Stage
 from trainer_client.recipes.course import Course, Plan, finish, held_out, needs_steps_left
 from trainer_client.recipes.interrupts import Interrupts
 from trainer_client.recipes.order import Order
-from trainer_client.recipes.problems import fits, prompt_builder, read_problems
+from trainer_client.recipes.problems import fits, open_problems, prompt_builder
 from trainer_client.recipes.run import begin_run
 from trainer_client.sft import demonstration_ids, sft_step
 from trainer_client.types import Example, Prompt
@@ -34,7 +34,7 @@ def sft(config: SftCommandConfig) -> dict[str, Any]:
     with Display() as display, Interrupts(display.notice) as interrupts:
         course = Course(plan, directory, display, interrupts)
         needs_steps_left(course)
-        demonstrations = Demonstrations(config.problems, course.model)
+        demonstrations = Demonstrations(config.problems, course.model, display.notice)
         if demonstrations.left_out:
             display.notice(f"{demonstrations.left_out} demonstrations are too long and are left out")
         order = Order(len(demonstrations), f"{config.seed}:sft")
@@ -55,21 +55,14 @@ def sft(config: SftCommandConfig) -> dict[str, Any]:
 class Demonstrations:
     """The problems whose prompt, and whose prompt with completion, fit the model; `left_out` counts the others."""
 
-    def __init__(self, config: ProblemsConfig, model: LanguageModel) -> None:
+    def __init__(self, config: ProblemsConfig, model: LanguageModel, notice: Callable[[str], None]) -> None:
         self._builder: PromptBuilder = prompt_builder(config, model.tokenizer)
-        room = getattr(model.network.config, "max_position_embeddings", None)
-        self._examples: list[Example] = []
-        self.left_out = 0
-        for example in read_problems(config, demonstrated=True):
-            prompt = self._builder.prompt(example)
-            length = len(prompt.token_ids) + len(demonstration_ids(model, prompt))
-            if fits(prompt, config.max_prompt_tokens) and (room is None or length <= room):
-                self._examples.append(example)
-            else:
-                self.left_out += 1
+        self._model, self._limit = model, config.max_prompt_tokens
+        examples = open_problems(config, notice, demonstrated=True)
+        self._examples = chosen(examples, self._fits)
+        self.left_out = len(examples) - len(self._examples)
         if not self._examples:
-            source = config.path or Path("the demo task")
-            raise DataError(f"{source} holds no demonstration that fits; {self.left_out} were too long")
+            raise DataError(f"none of {len(examples)} demonstrations fits; see problems.max_prompt_tokens")
 
     def __len__(self) -> int:
         return len(self._examples)
@@ -77,3 +70,9 @@ class Demonstrations:
     def prompts(self, places: Sequence[int]) -> list[Prompt]:
         """The prompts, with their demonstrations, at these places."""
         return [self._builder.prompt(self._examples[place]) for place in places]
+
+    def _fits(self, example: Example) -> bool:
+        prompt = self._builder.prompt(example)
+        room = getattr(self._model.network.config, "max_position_embeddings", None)
+        length = len(prompt.token_ids) + len(demonstration_ids(self._model, prompt))
+        return fits(prompt, self._limit) and (room is None or length <= room)

@@ -63,7 +63,7 @@ def test_every_benchmark_serves_eval_and_sample(name: str) -> None:
     sampling = load_as(SampleConfig, words, "sample", benchmark(SampleConfig))
     assert evaluation.problems == sampling.problems
     assert evaluation.reward.profile == sampling.reward.profile
-    assert evaluation.problems.fields.ground_truth != "ground_truth"
+    assert evaluation.problems.fields.preset == name
 
 
 def test_presets_are_listed_with_formula_and_source(capsys: pytest.CaptureFixture[str]) -> None:

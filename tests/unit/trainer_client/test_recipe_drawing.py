@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from tests.unit.trainer_client.stand_in import StandIn
-from trainer_client.config import AdditionConfig, RewardConfig, SamplerConfig
+from trainer_client.config import RewardConfig, SamplerConfig
+from trainer_client.config.data import AdditionConfig
 from trainer_client.config.recipes import ProblemsConfig
 from trainer_client.errors import ConfigError, RewardsMissing
 from trainer_client.model import LanguageModel
 from trainer_client.recipes.drawing import Drawing, longest_prompt, same_rules
 from trainer_client.recipes.interrupts import Interrupts
+from trainer_client.recipes.problems import open_problems
 from trainer_client.reward_client import Judge
 from trainer_client.rewards import RewardScorer
 from trainer_client.types import Judged, RolloutGroup, RolloutScore, ScoredGroup
@@ -67,7 +69,7 @@ def drawing(model: LanguageModel, scorer: Any, interrupts: Interrupts | None = N
     quiet = interrupts or Interrupts(lambda text: None)
     reward = RewardConfig.model_validate(settings.pop("reward", {}))
     problems = PROBLEMS.model_copy(update=settings)
-    return Drawing(model, problems, SAMPLER, reward, scorer, quiet, seed=1, samples=2)
+    return Drawing(model, open_problems(problems), problems, SAMPLER, reward, scorer, quiet, seed=1, samples=2)
 
 
 def texts(portions: Iterator[Any]) -> list[str]:
