@@ -77,7 +77,7 @@ class Scorecard:
             "avg@n": average,
             **{name: {str(k): value for k, value in by_k.items()} for name, by_k in shares.items()},
             "confidence": confidence,
-            "interval": "Wilson" if single else "normal over problems",
+            "interval": "Wilson" if single else "normal over problems; Wilson where all are 0 or all are 1",
             "never_solved": sum(rate == 0 for rate in self.rates),
             "always_solved": sum(rate == 1 for rate in self.rates),
             "truncated_share": self.truncated / self.answers if self.answers else None,
@@ -93,8 +93,12 @@ class Scorecard:
 
 
 def interval(values: Sequence[float], confidence: float, single: bool) -> Estimate:
-    """Mean over problems with its interval, within 0..1; Wilson's where every problem has a `single` answer."""
-    if single and all(value in (0.0, 1.0) for value in values):
+    """Mean over problems with its interval, within 0..1.
+
+    Wilson's where every problem has a `single` answer, and where all problems are wholly right or all wholly wrong:
+    without any spread the normal interval would claim certainty.
+    """
+    if (single and all(value in (0.0, 1.0) for value in values)) or set(values) in ({0.0}, {1.0}):
         return wilson_interval(round(sum(values)), len(values), confidence)
     estimate = cluster_interval(values, confidence)
     if math.isinf(estimate.low):

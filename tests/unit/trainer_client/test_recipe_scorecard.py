@@ -92,6 +92,13 @@ def test_one_answer_each_has_wilsons_interval_and_several_the_spread_of_problems
     assert several.high - several.value == pytest.approx(1.95996 * 0.25 / math.sqrt(3), abs=1e-4)
 
 
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_problems_that_all_agree_leave_doubt(value: float) -> None:
+    bounds = interval([value] * 10, 0.95, single=False)
+    assert bounds.value == value
+    assert bounds.high - bounds.low == pytest.approx(0.2775, abs=1e-3)  # by hand: z^2 / (n + z^2)
+
+
 def test_pass_rate_of_a_problem_is_over_its_judged_answers() -> None:
     samples = answered(("4", True), ("5", False), ("4", None))
     assert pass_rate({"id": "p", "samples": samples}) == {"id": "p", "pass_rate": 0.5, "samples": 2}
