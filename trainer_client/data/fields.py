@@ -90,7 +90,9 @@ def to_example(row: Any, paths: Paths, number: int) -> Example:
         raise RowError(f"expected an object, got {type(row).__name__}: {_shown(row)}")
     truth = find(row, paths.ground_truth)
     prompt, turns = _prompt(row, paths.prompt)
-    if truth is MISSING or truth is None:
+    if truth is None:
+        raise RowError(f"the ground truth under {paths.ground_truth!r} is null")
+    if truth is MISSING:
         raise RowError(f"no key {paths.ground_truth!r}; it has {sorted(row)}; see data.fields")
     return Example(
         id=_name(row, paths.id, str(number)),
