@@ -105,6 +105,27 @@ def test_any_cut_of_any_batch_gives_the_presets_gradient(name: str, micro: int, 
     assert torch.allclose(gradient_of(made, batch, rl(CASES[name], micro)), whole, atol=2e-6)
 
 
+def test_gradient_is_that_of_the_formula_with_divergence_and_correction(tiny_model: LanguageModel) -> None:
+    """Token mean of min(w, 1.1) * clipped surrogate + 0.3 * k3, each tensor from where it belongs."""
+    loss = {"kl": {"beta": 0.3}, "correction": {"mode": "token_truncate", "high": 1.1}, "aggregation": "token_mean"}
+    setting = rl({"loss": loss}, 5)
+    made = pupil(tiny_model, setting)
+    batch = known_batch(made, setting)
+    ours = gradient_of(made, batch, setting)
+    assert batch.old_log_probs is not None
+    assert made.reference is not None
+    with torch.no_grad():
+        reference = token_log_probs(made.reference, batch, 1.0)
+    log_probs, mask = token_log_probs(tiny_model.network, batch, 1.0), batch.action_mask
+    ratio, gap = (log_probs - batch.old_log_probs).exp(), reference - log_probs
+    surrogate = torch.minimum(ratio * batch.advantages, ratio.clamp(0.8, 1.2) * batch.advantages)
+    weight = (batch.old_log_probs - batch.sampler_log_probs).exp().clamp(max=1.1)
+    per_token = -weight * surrogate + 0.3 * (gap.exp() - gap - 1)
+    ((per_token * mask).sum() / mask.sum()).backward()
+    by_formula = [weight.grad.flatten() for weight in tiny_model.network.parameters() if weight.grad is not None]
+    assert torch.allclose(ours, torch.cat(by_formula), atol=2e-6)
+
+
 def test_threshold_is_that_of_the_whole_step(tiny_model: LanguageModel) -> None:
     overrides = CASES["tokens of high entropy"]
     made = pupil(tiny_model, rl(overrides, 64))

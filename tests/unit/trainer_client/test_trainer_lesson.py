@@ -218,6 +218,8 @@ def test_weights_adapt_and_stay_where_nothing_was_measured() -> None:
     assert after == Controls(pytest.approx(0.1 * 1.1), pytest.approx(0.015), pytest.approx(0.3), (0.5,))
     assert (current_beta(after, loss), current_entropy_coef(after, loss)) == (after.kl_beta, after.entropy_coef)
     assert current_entropy_coef(Controls(), loss) == 0.0  # nothing is known of the entropy yet
+    again = adapted(after, loss, sums, 0.1, 50, DifficultyWindow())
+    assert again.kl_beta == pytest.approx(0.1 * 1.1 * 1.1)
     assert adapted(after, loss, LossSums(), None, 0, DifficultyWindow((0.5,))) == after
     plain = config().loss
     assert adapted(Controls(), plain, sums, None, 4, DifficultyWindow()) == Controls()

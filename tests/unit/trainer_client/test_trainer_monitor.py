@@ -100,6 +100,13 @@ def test_saturated_format_with_flat_accuracy_is_stagnation() -> None:
     assert alarms_of([HEALTHY | {"accuracy": 0.5, "components": {"math": 1.0}}] * 9, **settings) == []
 
 
+def test_step_without_a_score_adds_to_neither_series_of_stagnation() -> None:
+    unscored = HEALTHY | {"accuracy": None, "components": {"format": 0.0}}
+    settings = {"stagnation": {"window": 4}, "patience": 1}
+    steps = [*stagnating([0.5] * 2), unscored, *stagnating([0.5] * 2)]
+    assert alarms_of(steps, **settings) == [(5, "stagnation")]
+
+
 def test_bounds_in_the_wrong_order_are_refused() -> None:
     with pytest.raises(ValueError, match=r"expected low < high, got 2\.0 and 1\.0"):
         MonitorConfig.model_validate({"entropy": {"low": 2.0, "high": 1.0}})

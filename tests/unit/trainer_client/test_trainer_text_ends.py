@@ -49,6 +49,16 @@ def test_a_decoder_that_drops_the_first_space_counts_the_others() -> None:
     assert text_ends([1, 22, 3], "w1 w22 w3", of_words).tolist() == [2, 6, 9]
 
 
+def test_pieces_that_do_not_add_up_to_the_text_are_counted_by_prefixes() -> None:
+    """A decoder that looks back further than one token: a, b and c become five letters."""
+
+    def merging(token_ids: Sequence[int]) -> str:
+        return "".join(map(chr, token_ids)).replace("abc", "XXXXX")
+
+    ids = [ord(letter) for letter in "dabce"]
+    assert text_ends(ids, "dXXXXXe", merging).tolist() == [1, 2, 3, 6, 7]
+
+
 def test_no_token_and_no_text() -> None:
     assert text_ends([], "", of_bytes).tolist() == []
 
