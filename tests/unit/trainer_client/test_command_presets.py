@@ -13,7 +13,7 @@ from trainer_client.config.presets import PRESETS
 from trainer_client.config.recipes import DpoCommandConfig, EvalCommandConfig, SampleConfig, SftCommandConfig
 from trainer_client.errors import ConfigError
 
-CONFIGS = Path(__file__).parents[3] / "configs"
+CONFIGS = Path(__file__).parents[3] / "configs" / "recipes"
 
 
 @pytest.fixture
