@@ -1,4 +1,4 @@
-"""`reward-server`: serve over HTTP, score a file with the same engine, or convert one."""
+"""`reward-server`: serve over HTTP, score or validate a file with the same engine, or convert one."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     serve.set_defaults(command=_serve)
     _add_score(commands)
+    _add_validate(commands)
     listed = commands.add_parser("checks", help="list the checks, or tell all of one")
     listed.add_argument("name", nargs="?", metavar="CHECK")
     listed.add_argument(
@@ -75,6 +76,31 @@ def _add_score(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     score.add_argument("--limit", type=_count, metavar="N", help="only the first N rows")
     score.add_argument("--overwrite", action="store_true", help="drop results that are in --out")
     score.set_defaults(command=_score)
+
+
+def _add_validate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from reward_server.offline.mapping import PRESETS
+
+    validate = commands.add_parser(
+        "validate",
+        help="say which rows of a data set can be judged, and why others cannot",
+        epilog="exit code: 0 every row can be judged, 3 some cannot, or were not by our fault, 2 nothing was validated",
+    )
+    validate.add_argument("source", type=Path, metavar="FILE", help=".jsonl, .jsonl.gz or .json")
+    validate.add_argument("--profile", help="judge by the checks of this profile; else by what each row looks like")
+    validate.add_argument(
+        "--preset",
+        choices=sorted(PRESETS),
+        default="auto",
+        help="field mapping; auto: the ground truth is the whole row",
+    )
+    validate.add_argument(
+        "--map", action="append", default=[], metavar="FIELD=PATH", help="as for score; may be repeated"
+    )
+    validate.add_argument("--limit", type=_count, metavar="N", help="only the first N rows")
+    validate.add_argument("--out", type=Path, metavar="FILE", help="JSONL: a report of each row")
+    validate.add_argument("--no-self-score", action="store_true", help="read references, and do not judge them")
+    validate.set_defaults(command=_validate)
 
 
 def _count(text: str) -> int:
@@ -121,6 +147,24 @@ def _checks(arguments: argparse.Namespace) -> int:
     else:
         Console().print(checks_table())
     return 0
+
+
+def _validate(arguments: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from reward_server.offline.mapping import parse_mapping
+    from reward_server.offline.validate_file import ValidationJob, validate_file
+    from reward_server.settings import load_settings
+
+    mapping = parse_mapping(arguments.preset, arguments.map)
+    self_score = not arguments.no_self_score
+    job = ValidationJob(arguments.source, mapping, arguments.profile, arguments.out, arguments.limit, self_score)
+    console = Console(stderr=True)
+    tally = validate_file(job, load_settings(), console)
+    Console().print(tally.table())
+    if arguments.out is not None:
+        console.print(f"reports: {arguments.out}")
+    return 3 if tally.unjudged else 0
 
 
 def _convert_lcb(arguments: argparse.Namespace) -> int:

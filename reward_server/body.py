@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from reward_server import lenient_json
 from reward_server.errors import BodyTooLarge, InvalidJson, InvalidRequest, UnsupportedMediaType
+from reward_server.misfits import misfit
 from reward_server.wire import ScoreRequest
 
 SHOWN_ERRORS = 10
@@ -51,9 +52,11 @@ def parse_request(model: type[M], body: bytes) -> M:
         return model.model_validate(parse_json(body))
     except ValidationError as error:
         errors = error.errors(include_url=False, include_input=False, include_context=False)
-        shown = [{"loc": list(e["loc"]), "msg": e["msg"], "type": e["type"]} for e in errors[:SHOWN_ERRORS]]
-        where = ".".join(str(part) for part in errors[0]["loc"]) or "body"
-        raise InvalidRequest(f"{where}: {errors[0]['msg']}", errors=shown) from error
+        shown = [
+            {"loc": list(e["loc"]), "msg": e["msg"].removeprefix("Value error, "), "type": e["type"]}
+            for e in errors[:SHOWN_ERRORS]
+        ]
+        raise InvalidRequest(misfit(error, "body")[:1000], errors=shown) from error
 
 
 def parse_json(body: bytes) -> Any:

@@ -18,8 +18,9 @@ def combined(components: Mapping[str, Component], combine: Combine) -> float | N
 
 
 def _raw(valued: Mapping[str, float], components: Mapping[str, Component], combine: Combine) -> float:
-    if combine.mode == "product":
-        return math.prod(valued.values())
+    if combine.mode == "product":  # two punishments make no reward
+        magnitude = math.prod(map(abs, valued.values()))
+        return -magnitude if any(factor < 0 for factor in valued.values()) else magnitude
     if combine.gate is None:
         return sum(valued.values())
     value = components[combine.gate].value

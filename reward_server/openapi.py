@@ -10,6 +10,7 @@ from pydantic.json_schema import models_json_schema
 
 from reward_server.wire import Problem, ScoreRequest
 from reward_server.wire_code import CodeJudgeRequest, CodeRunRequest
+from reward_server.wire_validation import ValidateRequest
 
 REF = "#/components/schemas/{model}"
 
@@ -48,9 +49,21 @@ CODE_REQUEST: dict[str, Any] = {
         }
     ],
 }
+SHAPED_REQUEST: dict[str, Any] = {
+    "checks": [
+        {"check": "exact", "name": "answer"},
+        {"check": "kimi_length", "weight": 0.5, "params": {"correct_by": "answer"}},
+    ],
+    "combine": {"mode": "gated", "gate": "answer", "clip": [0.0, 1.5]},
+    "items": [
+        {"group_id": "p1", "completion": "<answer>4</answer>", "completion_tokens": 5, "ground_truth": "4"},
+        {"group_id": "p1", "completion": "So: <answer>4</answer>", "completion_tokens": 8, "ground_truth": "4"},
+    ],
+}
 EXAMPLES = {
     "math": {"summary": "two completions of one prompt, judged by a profile", "value": MATH_REQUEST},
     "code": {"summary": "a program, judged by tests that it never sees", "value": CODE_REQUEST},
+    "shaped": {"summary": "short answers of a group get more, where they are right", "value": SHAPED_REQUEST},
 }
 
 RUN_REQUEST: dict[str, Any] = {
@@ -71,6 +84,13 @@ JUDGE_REQUEST: dict[str, Any] = {
     ],
     "limits": {"cpu_s": 2, "wall_s": 5, "memory_mb": 256, "output_kb": 1024},
 }
+VALIDATE_REQUEST: dict[str, Any] = {
+    "items": [
+        {"id": "gsm8k-0", "ground_truth": {"question": "6 · 12?", "answer": "6 times 12 is 72.\n#### 72"}},
+        {"id": "mmlu-0", "ground_truth": {"choices": ["London", "Paris", "Rome", "Berlin"], "answer": 1}},
+        {"id": "proof-0", "ground_truth": {"problem": "Show that …", "answer": "proof"}},
+    ],
+}
 RUN_EXAMPLES = {"python": {"summary": "a program with its input", "value": RUN_REQUEST}}
 JUDGE_EXAMPLES = {"python": {"summary": "three kinds of tests", "value": JUDGE_REQUEST}}
 
@@ -82,6 +102,7 @@ def _body(model: str, examples: dict[str, Any]) -> dict[str, Any]:
 
 SCORE = _body("ScoreRequest", EXAMPLES)
 CODE_RUN = _body("CodeRunRequest", RUN_EXAMPLES)
+VALIDATE = _body("ValidateRequest", {"rows": {"summary": "rows of three data sets", "value": VALIDATE_REQUEST}})
 CODE_JUDGE = _body("CodeJudgeRequest", JUDGE_EXAMPLES)
 
 _PROBLEM_CONTENT = {"application/problem+json": {"schema": {"$ref": REF.format(model="Problem")}}}
@@ -105,7 +126,7 @@ CODE_PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 
 
-READ_BY_HAND = (ScoreRequest, CodeRunRequest, CodeJudgeRequest, Problem)
+READ_BY_HAND = (ScoreRequest, ValidateRequest, CodeRunRequest, CodeJudgeRequest, Problem)
 
 
 def describe(app: FastAPI) -> dict[str, Any]:

@@ -11,10 +11,10 @@ import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import zip_longest
+from itertools import repeat, zip_longest
 
 from reward_server.assembly import Judged, assembled, deadline_passed, item_error, judged_as, unjudged, unscored
-from reward_server.checks.base import CheckInput, Group, ShapedParams, Verdict
+from reward_server.checks.base import AskingCheck, CheckInput, Group, ShapedParams, Verdict
 from reward_server.errors import GroundTruthInvalid, RewardServerError
 from reward_server.executors.base import Executors, ProgramSession
 from reward_server.profiles import BoundCheck, Profile
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 # Started before other requests have their turn: in place, an item takes up to some milliseconds, a long one more.
 ITEMS_PER_TURN = 16
 CHARS_PER_TURN = 100_000
+GATE_CLOSED = Verdict(None, reason="the gate is closed, so the external judge was not asked")
 
 
 class Scorer:
@@ -82,19 +83,22 @@ class Scorer:
         if len(item.completion) > self._settings.max_completion_chars:
             return self._too_long(profile, index, item)
         seen = replace(_seen(item), group=groups.get(item.group_id) if item.group_id is not None else None)
-        first = [bound for bound in profile.checks if bound.correct_by is None]
-        verdicts = await asyncio.gather(*(self._judge(bound, seen, session) for bound in first))
-        judged = {bound.component: one for bound, one in zip(first, verdicts, strict=True)}
-        for bound in profile.checks:
-            if bound.correct_by is not None:
-                judged[bound.component] = await self._judge(bound, replace(seen, right=_right(bound, judged)), session)
+        judged: dict[str, Judged] = {}
+        for together in profile.rounds:
+            open_ones = [bound for bound in together if not _shut_out(bound, profile, judged)]
+            inputs = [replace(seen, right=_right(bound, judged)) if bound.correct_by else seen for bound in open_ones]
+            verdicts = await asyncio.gather(*map(self._judge, open_ones, inputs, repeat(session)))
+            judged |= {bound.component: one for bound, one in zip(open_ones, verdicts, strict=True)}
+            judged |= {b.component: judged_as(b, GATE_CLOSED) for b in together if b.component not in judged}
         return assembled(profile, index, item, [judged[bound.component] for bound in profile.checks])
 
     def _too_long(self, profile: Profile, index: int, item: ScoreItem) -> ScoreResult:
         limit = self._settings.max_completion_chars
         reason = f"the completion has {len(item.completion)} characters, at most {limit} are judged"
-        verdict = Verdict(0.0, flags=("completion_too_long",), reason=reason)
-        return assembled(profile, index, item, [judged_as(bound, verdict) for bound in profile.checks])
+        verdicts = [
+            Verdict(b.check.worst(b.params), flags=("completion_too_long",), reason=reason) for b in profile.checks
+        ]
+        return assembled(profile, index, item, list(map(judged_as, profile.checks, verdicts)))
 
     async def _judge(self, bound: BoundCheck, item: CheckInput, session: ProgramSession) -> Judged:
         try:
@@ -140,6 +144,15 @@ def _groups(items: Sequence[ScoreItem | InvalidItem]) -> dict[str, Group]:
         if isinstance(item, ScoreItem) and item.group_id is not None:
             members.setdefault(item.group_id, []).append(_seen(item))
     return {group_id: Group(tuple(inputs)) for group_id, inputs in members.items()}
+
+
+def _shut_out(bound: BoundCheck, profile: Profile, judged: Mapping[str, Judged]) -> bool:
+    """Whether the external judge need not be asked, because the gate stays closed whatever it says."""
+    gate = profile.combine.gate
+    if gate is None or gate not in judged or not isinstance(bound.check, AskingCheck):
+        return False
+    value = judged[gate].component.value
+    return value is None or value < profile.combine.threshold
 
 
 def _right(bound: BoundCheck, judged: Mapping[str, Judged]) -> bool | None:

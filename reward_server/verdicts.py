@@ -7,9 +7,11 @@ shelter: it is scored 0 and flagged. Every other failure is an exception.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from weakref import WeakKeyDictionary
 
 from reward_server.checks.base import (
     AnswerCheck,
@@ -17,11 +19,19 @@ from reward_server.checks.base import (
     Check,
     CheckInput,
     ChoosingCheck,
+    Group,
     HeavyCheck,
     ProgramCheck,
     Verdict,
 )
-from reward_server.errors import CheckUnavailable, JudgeUnreadable, TaskOutOfMemory, TaskTimedOut, WorkerLost
+from reward_server.errors import (
+    CheckUnavailable,
+    JudgeUnreadable,
+    TaskOutOfMemory,
+    TaskTimedOut,
+    Unavailable,
+    WorkerLost,
+)
 from reward_server.executors.base import Executors, ProgramSession
 from reward_server.profiles import BoundCheck, Profile
 from reward_server.rounds import judged
@@ -40,14 +50,20 @@ class Verdicts:
     def __init__(self, executors: Executors, settings: Settings) -> None:
         self._executors = executors
         self._settings = settings
+        self._groups: WeakKeyDictionary[Group, asyncio.Lock] = WeakKeyDictionary()  # one verdict of a group at a time
 
     async def prepare(self, profile: Profile) -> None:
-        """What checks load, they load before the first item, and outside the event loop. Raises CheckUnavailable."""
+        """What checks load, they load before the first item, and outside the event loop.
+
+        Raises CheckUnavailable, or Unavailable where loading failed (a full disk, say). What fails for a choice of a
+        check fails again for the items that call for it, and for these alone.
+        """
         for bound in profile.checks:
             self._require(bound)
-            for one in (bound, *bound.choices.values()):
-                if type(one.check).prepare is not Check.prepare and not one.check.unavailable(one.params):
-                    await asyncio.to_thread(one.check.prepare, one.params)
+            await _prepared(bound)
+            for choice in bound.choices.values():
+                with contextlib.suppress(Unavailable):
+                    await _prepared(choice)
 
     async def of(self, bound: BoundCheck, item: CheckInput, session: ProgramSession) -> Verdict:
         """Raises RewardServerError, and whatever a check with a bug in it raises."""
@@ -55,8 +71,10 @@ class Verdicts:
             case HeavyCheck() as check:
                 verdict = check.judge_in_place(item, bound.params)
                 return await self._in_worker(check, bound, item) if verdict is None else verdict
+            case AnswerCheck(needs_group=True) as check if item.group is not None:
+                return await self._in_group(check, bound, item, item.group)
             case AnswerCheck() as check:
-                if len(item.completion) > IN_PLACE_CHARS and not check.needs_group:
+                if len(item.completion) > IN_PLACE_CHARS:
                     return await self._in_worker(check, bound, item)
                 return check.judge(item, bound.params)
             case ProgramCheck() as check:
@@ -66,6 +84,13 @@ class Verdicts:
             case ChoosingCheck() as check:
                 return await self._chosen(bound.choices[check.choose(item, bound.params)], item, session)
         raise TypeError(f"{type(bound.check).__name__} is no kind of check that can be judged")
+
+    async def _in_group(self, check: AnswerCheck, bound: BoundCheck, item: CheckInput, group: Group) -> Verdict:
+        """A large group is not copied to a worker: its first verdict, which reads all of it, is made in a thread."""
+        if group.chars <= IN_PLACE_CHARS:
+            return check.judge(item, bound.params)
+        async with self._groups.setdefault(group, asyncio.Lock()):
+            return await asyncio.to_thread(check.judge, item, bound.params)
 
     def _require(self, bound: BoundCheck) -> None:
         missing = NO_JUDGE if isinstance(bound.check, AskingCheck) and self._executors.judge is None else None
@@ -92,12 +117,14 @@ class Verdicts:
         return check.read(await judge.ask(question, owner), item, bound.params)
 
     async def _in_worker(self, check: AnswerCheck, bound: BoundCheck, item: CheckInput) -> Verdict:
-        seconds = self._settings.check_timeout_seconds
-        alone = replace(item, group=None)  # a whole group would be copied to the worker for each of its members
+        seconds = self._settings.check_timeout_seconds + check.start_seconds
+        # A whole group would be copied to the worker for each of its members.
+        sent = item if check.needs_group else replace(item, group=None)
 
         async def once() -> Verdict:
-            return await self._executors.pool.run(check.judge, alone, bound.params, timeout_seconds=seconds)
+            return await self._executors.pool.run(check.judge, sent, bound.params, timeout_seconds=seconds)
 
+        worst = check.worst(bound.params)
         try:
             return await _forgiving(once)
         except (TaskTimedOut, TaskOutOfMemory):
@@ -105,9 +132,22 @@ class Verdicts:
         try:
             return await _forgiving(once)
         except TaskTimedOut:
-            return Verdict(0.0, flags=("verifier_timeout",), reason=f"not decided within {seconds:g} s, twice")
+            return Verdict(worst, flags=("verifier_timeout",), reason=f"not decided within {seconds:g} s, twice")
         except TaskOutOfMemory:
-            return Verdict(0.0, flags=("verifier_memory",), reason="not decided within the memory of a worker, twice")
+            return Verdict(worst, flags=("verifier_memory",), reason="not decided within the memory of a worker, twice")
+
+
+async def _prepared(bound: BoundCheck) -> None:
+    check = bound.check
+    if type(check).prepare is Check.prepare or check.unavailable(bound.params):
+        return
+    try:
+        await asyncio.to_thread(check.prepare, bound.params)
+    except Exception as error:
+        log.exception("check %s could not load what it needs", check.name)
+        raise Unavailable(
+            f"check {check.name!r} could not load what it needs: {type(error).__name__}; the server's log has the trace"
+        ) from error
 
 
 async def _run_programs(check: ProgramCheck, bound: BoundCheck, item: CheckInput, session: ProgramSession) -> Verdict:

@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, WrapValidator, model_validator
 from pydantic_core.core_schema import ValidatorFunctionWrapHandler
 
+from reward_server.misfits import misfit
+
 API_VERSION = "v1"
 SCORE_PATH = "/v1/score"
 CHECKS_PATH = "/v1/checks"
@@ -22,6 +24,7 @@ VERSION_PATH = "/version"
 
 MAX_ITEMS = 1024
 MAX_ID_CHARS = 256
+MAX_LENGTH = 1_000_000_000  # tokens; more cannot be meant
 MIN_DEADLINE_MS = 1
 MAX_DEADLINE_MS = 600_000
 DEFAULT_DEADLINE_MS = 60_000
@@ -70,12 +73,16 @@ class ScoreItem(Wire):
     prompt: str | None = Field(default=None, description="what the policy was asked; some code tests complete it")
     completion: str = Field(description="what the policy wrote, judged as it is")
     ground_truth: JsonValue = Field(default=None, description="the reference: an answer, several, or tests for `code`")
-    completion_tokens: int | None = Field(default=None, ge=0, description="length of the completion for length rules")
+    completion_tokens: int | None = Field(
+        default=None, ge=0, le=MAX_LENGTH, description="length of the completion for length rules"
+    )
     completion_token_ids: list[int] | None = Field(default=None, description="its tokens, for `repetition`")
     finish_reason: str | None = Field(default=None, max_length=64, description="`length`: it was cut off")
     think_prefilled: bool | None = Field(default=None, description="the chat template had already written <think>")
     target_language: str | None = Field(default=None, max_length=16, description="for `language`, such as `zh`")
-    target_length: int | None = Field(default=None, ge=0, description="for `l1_length`, in the unit of the check")
+    target_length: int | None = Field(
+        default=None, ge=0, le=MAX_LENGTH, description="for `l1_length`, in the unit of the check"
+    )
 
 
 class CheckSpec(Wire):
@@ -92,8 +99,8 @@ class Combine(Wire):
 
     mode: Literal["weighted_sum", "product", "gated"] = Field(
         default="weighted_sum",
-        description="the sum of weight · value; their product; or the sum, of which all but the gate counts only where "
-        "the gate's value reaches `threshold`",
+        description="the sum of weight · value; their product, below 0 where any of them is; or the sum, of which all "
+        "but the gate counts only where the gate's value reaches `threshold`",
     )
     gate: str | None = Field(default=None, max_length=64, description="the component that `gated` looks at")
     threshold: float = Field(default=1.0, allow_inf_nan=False)
@@ -114,24 +121,22 @@ class ScoreOptions(Wire):
 
 
 class InvalidItem(Wire):
-    """Stands where an item of the request did not fit `ScoreItem`; its neighbours are judged all the same."""
+    """Stands where an item of the request did not fit; its neighbours are judged all the same."""
 
     id: str | None
     reason: str
 
 
-def _keep_the_neighbours(value: Any, handler: ValidatorFunctionWrapHandler) -> ScoreItem | InvalidItem:
+def keep_the_neighbours(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    """The item of a batch, or an InvalidItem where it does not fit. For a WrapValidator."""
     try:
-        item: ScoreItem = handler(value)
-        return item
+        return handler(value)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "item"
         item_id = value.get("id") if isinstance(value, dict) else None
-        return InvalidItem(id=item_id if isinstance(item_id, str) else None, reason=f"{where}: {first['msg']}")
+        return InvalidItem(id=item_id if isinstance(item_id, str) else None, reason=misfit(error, "item"))
 
 
-RequestItem = Annotated[ScoreItem, WrapValidator(_keep_the_neighbours)]
+RequestItem = Annotated[ScoreItem, WrapValidator(keep_the_neighbours)]
 
 
 class ScoreRequest(Wire):

@@ -8,6 +8,7 @@ server's external judge between them: `ask` says what to send, `read` reads the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from reward_server.programs import Judge, Plan
 from reward_server.questions import Question, Reply
-from reward_server.wire import GoldKind
+from reward_server.wire import CheckSpec, GoldKind
 
 
 class Params(BaseModel):
@@ -55,6 +56,11 @@ class Group:
     """The completions of one prompt in one request, the item's own among them."""
 
     members: tuple[CheckInput, ...]
+
+    @cached_property
+    def chars(self) -> int:
+        """Of all completions together."""
+        return sum(len(member.completion) for member in self.members)
 
     @cached_property
     def kept(self) -> dict[Any, Any]:
@@ -109,7 +115,12 @@ class Check:
     range: ClassVar[tuple[float, float]] = (0.0, 1.0)  # of the value; infinities where there is no bound
     detail: ClassVar[Mapping[str, str]] = {}  # key of a verdict's detail → what stands there
     needs_group: ClassVar[bool] = False
+    start_seconds: ClassVar[float] = 0.0  # what a first judgement in a fresh worker may need besides, to load a library
     example: ClassVar[Mapping[str, Any]] = {}  # the body of a request to /v1/score; docs/checks.md shows its answer
+
+    def worst(self, params: Any) -> float:
+        """For a completion that kept itself from being judged: the least of a check that only punishes, else 0."""
+        return self.range[0] if self.range[1] <= 0 and math.isfinite(self.range[0]) else 0.0
 
     def unavailable(self, params: Any) -> str | None:
         """Why this server cannot judge with these parameters (an extra that is not installed); else None."""
@@ -160,10 +171,8 @@ class AskingCheck(Check):
 
 
 class ChoosingParams(Params):
-    among: tuple[str, ...] = Field(default=(), description="the checks it chooses from; none: all that it knows")
-    params: dict[str, dict[str, JsonValue]] = Field(
-        default_factory=dict, description="parameters of those checks, by their names"
-    )
+    among: tuple[str, ...] = Field(default=(), description="the choices that are open; none: all")
+    params: dict[str, dict[str, JsonValue]] = Field(default_factory=dict, description="parameters of choices, by name")
 
 
 class ChoosingCheck(Check):
@@ -174,8 +183,8 @@ class ChoosingCheck(Check):
         "check": "the check that judged the item",
         "detail": "the detail of that check",
     }
-    choices: ClassVar[tuple[str, ...]] = ()
+    choices: ClassVar[Mapping[str, CheckSpec]] = {}  # by name; several may be of one check with different parameters
 
     def choose(self, item: CheckInput, params: Any) -> str:
-        """One of the checks it chooses from. Raises GroundTruthInvalid where none of them is fit."""
+        """The name of one of the choices. Raises GroundTruthInvalid where none of them is fit."""
         raise NotImplementedError

@@ -13,6 +13,7 @@ from reward_server.code.blocks import extract_source
 from reward_server.code.engine import CodeJudge
 from reward_server.code.judgement import Judgement
 from reward_server.code.submission import submission
+from reward_server.completion import with_prefill
 from reward_server.ground_truth.code import CodeTests
 from reward_server.programs import Plan, RunResult
 from reward_server.wire_code import CompileTest
@@ -26,7 +27,7 @@ class CompilesParams(Params):
 
 class CodeCompiles(ProgramCheck):
     name: ClassVar[str] = "code_compiles"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     description: ClassVar[str] = "1 when the program in the completion compiles (for interpreted languages: parses)"
     source: ClassVar[str] = "DeepSeek-R1 (arXiv:2501.12948) section 2.2.2, the compiler as judge"
     params: ClassVar[type[Params]] = CompilesParams
@@ -42,7 +43,7 @@ class CodeCompiles(ProgramCheck):
 
     def plan(self, item: CheckInput, params: CompilesParams) -> Plan | Verdict:
         problem = CodeTests(language=params.language, tests=[CompileTest()])
-        source = extract_source(item.completion, params.language)
+        source = extract_source(with_prefill(item), params.language)
         limits = Limits(compile_seconds=params.compile_seconds, wall_seconds=2 * params.compile_seconds)
         written = submission(source, problem, limits, "all")
         return verdict_of(written if isinstance(written, Judgement) else self._judge.plan(written))

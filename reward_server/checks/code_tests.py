@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, ClassVar, Literal
 
 from pydantic import AliasChoices, ConfigDict, Field
 
-from reward_server.checks.base import CheckInput, Params, ProgramCheck, Verdict
+from reward_server.checks.base import CheckInput, GoldView, Params, ProgramCheck, Verdict
 from reward_server.code.blocks import extract_source
 from reward_server.code.engine import CodeJudge
 from reward_server.code.judgement import Judgement
 from reward_server.code.submission import MIB, require_scorable, submission
-from reward_server.ground_truth.code import CodeTests, parse_code_tests
+from reward_server.completion import with_prefill
+from reward_server.ground_truth.code import CodeTests, kind_of_tests, parse_code_tests
+from reward_server.ground_truth.references import reference_of
 from reward_server.programs import Plan, RunResult
+from reward_server.wire import GoldKind
 from sandbox.types import Limits
 
 PROBLEMS_KEPT = 64
@@ -68,7 +72,7 @@ class CodeParams(Params):
 
 class CodeCheck(ProgramCheck):
     name: ClassVar[str] = "code"
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     description: ClassVar[str] = "1 when the program in the completion passes its tests, run in the sandbox"
     source: ClassVar[str] = "DeepSeek-R1 (arXiv:2501.12948) section 2.2.2, accuracy reward for code"
     ground_truth: ClassVar[str] = (
@@ -96,7 +100,7 @@ class CodeCheck(ProgramCheck):
         problem = _problem(json.dumps(item.ground_truth), params.language)
         require_scorable(problem, params.scoring)
         written = submission(
-            extract_source(item.completion, problem.language),
+            extract_source(with_prefill(item), problem.language),
             problem,
             params.limits(problem),
             params.scoring,
@@ -104,13 +108,23 @@ class CodeCheck(ProgramCheck):
             stop_on_failure=params.scoring == "all",
             hide_io=params.hide_io,
         )
-        return verdict_of(written if isinstance(written, Judgement) else self._judge.plan(written))
+        return verdict_of(written if isinstance(written, Judgement) else self._judge.plan(written), problem)
 
     def settled(self, plan: Plan, results: Sequence[RunResult]) -> bool:
         return self._judge.settled(plan, results)
 
     def judge(self, plan: Plan, results: Sequence[RunResult]) -> Plan | Verdict:
-        return verdict_of(self._judge.judge(plan, results))
+        return verdict_of(self._judge.judge(plan, results), plan.context.submission.problem)
+
+    def read_gold(self, item: CheckInput, params: CodeParams) -> GoldView:
+        """Its answer is the reference solution, where the row carries one."""
+        problem = _problem(json.dumps(item.ground_truth), params.language)
+        require_scorable(problem, params.scoring)
+        kinds = Counter(test.type for test in problem.tests)
+        tests = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+        return GoldView(
+            kind_of_tests(problem), f"{problem.language}: {tests}", reference_of(item.ground_truth, problem)
+        )
 
 
 def _problem(ground_truth_json: str, language: str) -> CodeTests:
@@ -126,11 +140,12 @@ def _parsed(ground_truth_json: str, language: str) -> CodeTests:
 _kept = lru_cache(maxsize=PROBLEMS_KEPT)(_parsed)
 
 
-def verdict_of(step: Plan | Judgement) -> Plan | Verdict:
-    return step if isinstance(step, Plan) else _verdict(step)
+def verdict_of(step: Plan | Judgement, problem: CodeTests | None = None) -> Plan | Verdict:
+    """`problem` is that of a ground truth; None where the tests came otherwise."""
+    return step if isinstance(step, Plan) else _verdict(step, None if problem is None else kind_of_tests(problem))
 
 
-def _verdict(judgement: Judgement) -> Verdict:
+def _verdict(judgement: Judgement, kind: GoldKind | None) -> Verdict:
     compiled = judgement.compilation is None or judgement.compilation.ok
     detail: dict[str, Any] = {
         "verdict": judgement.verdict.value,
@@ -143,4 +158,4 @@ def _verdict(judgement: Judgement) -> Verdict:
         "subtasks": dict(judgement.subtasks),
         "compile": None if compiled or judgement.compilation is None else judgement.compilation.text,
     }
-    return Verdict(judgement.score, detail, judgement.flags)
+    return Verdict(judgement.score, detail, judgement.flags, gold_kind=kind)

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from reward_server.checks.base import AskingCheck, CheckInput, GoldView, Params, Verdict
-from reward_server.completion import after_thinking
+from reward_server.completion import after_thinking, with_prefill
 from reward_server.errors import GroundTruthInvalid
 from reward_server.judging.prompt import DEFAULT_RUBRIC, answer_schema, harmless, judge_messages
 from reward_server.judging.replies import Answer, chat_answer, pooled_answer
@@ -24,6 +24,7 @@ from reward_server.wire import GoldKind
 CHAT_PATH = "/v1/chat/completions"
 POOLING_PATH = "/pooling"
 SHOWN_CHARS = 200
+MAX_PROMPT_CHARS = 1 << 20
 
 
 class JudgeParams(Params):
@@ -116,15 +117,17 @@ class ExternalJudge(AskingCheck):
 
     def ask(self, item: CheckInput, params: JudgeParams) -> Question | Verdict:
         reference = _reference(item) if params.use_reference else None
-        text = item.completion if params.judged == "completion" else after_thinking(item.completion)
+        text = item.completion if params.judged == "completion" else after_thinking(with_prefill(item))
         if text is None or not text.strip():
             return _verdict(0.0, flag="no_answer", reason="there is no answer to judge")
         if len(text) > params.max_completion_chars:
             why = f"the text has {len(text)} characters, at most {params.max_completion_chars} are judged"
             return _verdict(0.0, flag="completion_too_long", reason=why)
-        if params.include_prompt and not (item.prompt or "").strip():
+        prompt = item.prompt or "" if params.include_prompt else None
+        if prompt is not None and not prompt.strip():
             return _verdict(None, reason="the item has no prompt, and `include_prompt` is set")
-        prompt = item.prompt if params.include_prompt else None
+        if prompt is not None and len(prompt) > MAX_PROMPT_CHARS:
+            return _verdict(None, reason=f"the prompt has more than {MAX_PROMPT_CHARS} characters")
         return (
             _pooling(prompt, text, params) if params.mode == "reward_model" else _chat(prompt, text, reference, params)
         )
@@ -178,6 +181,8 @@ def _reference(item: CheckInput) -> str:
     text = gold if isinstance(gold, str) else json.dumps(gold, ensure_ascii=False)
     if gold is None or isinstance(gold, bool) or not text.strip() or gold in ([], {}):
         raise GroundTruthInvalid("expected a reference to show to the judge: a text, a number, a list or an object")
+    if len(text) > MAX_PROMPT_CHARS:
+        raise GroundTruthInvalid(f"expected a reference of at most {MAX_PROMPT_CHARS} characters to show to the judge")
     return text
 
 

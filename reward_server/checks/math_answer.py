@@ -7,19 +7,24 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field
 
-from reward_server.checks.base import CheckInput, HeavyCheck, Params, Verdict
+from reward_server.checks.base import CheckInput, GoldView, HeavyCheck, Params, Verdict
+from reward_server.completion import with_prefill
 from reward_server.errors import GroundTruthInvalid
+from reward_server.ground_truth.answers import Answer, answer_of
 from reward_server.math import Decision, Gold, GoldInvalid, Options, TooDear, judge, parse_gold
 from reward_server.math import Verdict as MathVerdict
-from reward_server.math.judge import MAX_GOLD_CHARACTERS
+from reward_server.math.answer import Answer as ReadAnswer
+from reward_server.math.answer import read
+from reward_server.math.judge import MAX_GOLD_CHARACTERS, gold_text
 from reward_server.math.options import AnswerType
+from reward_server.math.render import render
+from reward_server.wire import GoldKind
 
 GOLDS_KEPT = 4096
 LONGEST_KEPT = 10_000  # characters of a ground truth that is kept parsed
 SHOWN_CHARS = 400
-_JSON_NAMES = {type(None): "null", bool: "true or false", list: "a list"}
 
 
 class MathParams(Params):
@@ -44,11 +49,11 @@ class MathParams(Params):
 
 class MathAnswer(HeavyCheck):
     name: ClassVar[str] = "math"
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     description: ClassVar[str] = "1 when the final answer equals the ground truth mathematically, else 0"
     source: ClassVar[str] = "DeepSeek-R1 (arXiv:2501.12948) section 2.2.2, accuracy reward"
     ground_truth: ClassVar[str] = (
-        "an answer, a solution that ends in a box or in `#### n`, or a list of either (any of)"
+        "an answer, a solution that ends in a box or in `#### n`, a list of either (any of), or a row, whole"
     )
     params: ClassVar[type[Params]] = MathParams
     detail: ClassVar[Mapping[str, str]] = {
@@ -68,15 +73,42 @@ class MathAnswer(HeavyCheck):
 
     def judge_in_place(self, item: CheckInput, params: MathParams) -> Verdict | None:
         try:
-            return _verdict(judge(item.completion, _gold(item, params, in_place=True), in_place=True))
+            gold = _gold(answer_of(item.ground_truth), params, in_place=True)
+            return _verdict(judge(with_prefill(item), gold, in_place=True), gold)
         except TooDear:
             return None
 
     def judge(self, item: CheckInput, params: MathParams) -> Verdict:
-        return _verdict(judge(item.completion, _gold(item, params, in_place=False)))
+        gold = _gold(answer_of(item.ground_truth), params, in_place=False)
+        return _verdict(judge(with_prefill(item), gold), gold)
+
+    def read_gold(self, item: CheckInput, params: MathParams) -> GoldView:
+        """Of several alternatives the first is the one that is stated."""
+        truth = answer_of(item.ground_truth)
+        try:
+            gold = _gold(truth, params, in_place=True)
+        except TooDear:
+            gold = _gold(truth, params, in_place=False)
+        first = str(truth[0] if isinstance(truth, list) else truth)
+        stated = gold_text(first)
+        if read(stated).key != gold.alternatives[0].key:  # a solution in prose, whose last statement is the answer
+            stated = gold.alternatives[0].cleaned
+        normalised = " | ".join(_form(alternative) for alternative in gold.alternatives)
+        return GoldView(_kind(gold), normalised, f"\\boxed{{{stated}}}")
 
 
-def _verdict(verdict: MathVerdict) -> Verdict:
+def _form(answer: ReadAnswer) -> str:
+    try:
+        return answer.key if answer.tree is None else render(answer.tree)
+    except RecursionError:
+        return answer.key
+
+
+def _kind(gold: Gold) -> GoldKind:
+    return GoldKind.MATH if len(gold.alternatives) == 1 else GoldKind.MATH_MULTI
+
+
+def _verdict(verdict: MathVerdict, parsed: Gold) -> Verdict:
     value = float(verdict.decision is Decision.EQUAL)
     answer, gold = verdict.normalised or (None, None)
     detail = {
@@ -86,34 +118,20 @@ def _verdict(verdict: MathVerdict) -> Verdict:
         "normalised_answer": _shown(answer),
         "normalised_gold": _shown(gold),
     }
-    return Verdict(value, detail, verdict.flags)
+    return Verdict(value, detail, verdict.flags, gold_kind=_kind(parsed))
 
 
 def _shown(text: str | None) -> str | None:
     return text if text is None or len(text) <= SHOWN_CHARS else text[: SHOWN_CHARS - 1] + "…"
 
 
-def _gold(item: CheckInput, params: MathParams, *, in_place: bool) -> Gold:
+def _gold(truth: Answer | list[Answer], params: MathParams, *, in_place: bool) -> Gold:
     """The reference, parsed once per problem and process, not once per completion."""
-    truth = item.ground_truth
-    text = truth if isinstance(truth, str) else json.dumps(_alternatives(truth))
+    text = truth if isinstance(truth, str) else json.dumps(truth)
     if len(text) > MAX_GOLD_CHARACTERS:
         raise GroundTruthInvalid(f"expected at most {MAX_GOLD_CHARACTERS} characters, got {len(text)}")
     parse = _kept if len(text) <= LONGEST_KEPT else _parsed
     return parse(text, isinstance(truth, str), params, in_place)
-
-
-def _alternatives(truth: JsonValue) -> JsonValue:
-    """A number, or a list of texts and numbers."""
-    items = truth if isinstance(truth, list) else [truth]
-    strangers = {
-        _JSON_NAMES.get(type(item), "an object")
-        for item in items
-        if isinstance(item, bool) or not isinstance(item, str | int | float)
-    }
-    if strangers:
-        raise GroundTruthInvalid(f"expected a string, a number or a list of them, got {', '.join(sorted(strangers))}")
-    return truth
 
 
 def _parsed(text: str, plain: bool, params: MathParams, in_place: bool) -> Gold:

@@ -31,7 +31,7 @@ FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
 
 # Imported once, in the process that workers are forked from, so that a replaced worker is there within milliseconds.
-PRELOAD = ["reward_server.checks.registry"]
+PRELOAD = ["reward_server.checks.preload"]
 
 
 @dataclass(frozen=True, eq=False)

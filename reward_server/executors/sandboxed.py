@@ -26,6 +26,7 @@ class SandboxedPrograms:
         self._sandbox = sandbox
         self._refusal = refusal
         self._trials: asyncio.Task[list[dict[str, Any]]] | None = None
+        self._closing = False
         self._threads = ThreadPoolExecutor(max_workers=slots, thread_name_prefix="sandbox")
 
     @classmethod
@@ -66,8 +67,13 @@ class SandboxedPrograms:
 
     def _begin_trials(self, sandbox: Sandbox) -> asyncio.Task[list[dict[str, Any]]]:
         self._trials = asyncio.create_task(asyncio.to_thread(_languages, sandbox))
-        self._trials.add_done_callback(_failed)  # looked at, whoever waits
+        self._trials.add_done_callback(self._look_at)
         return self._trials
+
+    def _look_at(self, trials: asyncio.Task[list[dict[str, Any]]]) -> None:
+        """Whoever waits for them: a failure is said, unless they ended because the server does."""
+        if _failed(trials) and not self._closing:
+            log.error("%s", "the trials of languages were cancelled" if trials.cancelled() else trials.exception())
 
     def report(self) -> dict[str, Any]:
         if self._sandbox is None or self._sandbox.report is None:
@@ -89,6 +95,7 @@ class SandboxedPrograms:
             raise
 
     async def close(self) -> None:
+        self._closing = True
         if self._sandbox is not None:
             await asyncio.to_thread(self._sandbox.close)
         if self._trials is not None:
@@ -105,7 +112,6 @@ def _languages(sandbox: Sandbox) -> list[dict[str, Any]]:
     try:
         usable = sandbox.languages()
     except SandboxError as error:
-        log.error("the languages of this host could not all be tried: %s", error)
         raise SandboxUnavailable(f"the languages of this host could not all be tried: {error}") from error
     return [{**asdict(one), "modes": [str(mode) for mode in one.modes]} for one in usable]
 

@@ -14,7 +14,7 @@ from reward_server.errors import GroundTruthInvalid
 from reward_server.ground_truth.code_rows import tests_of
 from reward_server.ground_truth.languages import canonical
 from reward_server.ground_truth.test_syntax import require_check, require_python, require_test, require_test_file
-from reward_server.wire import Wire
+from reward_server.wire import GoldKind, Wire
 from reward_server.wire_code import (
     MAX_SUBTASKS,
     MAX_TESTS,
@@ -65,6 +65,16 @@ def parse_code_tests(ground_truth: JsonValue, language: str = "python") -> CodeT
         raise GroundTruthInvalid(f"tests do not fit: {where}: {first['msg']}") from error
     require_judgeable(problem)
     return problem
+
+
+_KINDS = {"stdin": GoldKind.CODE_STDIO, "call": GoldKind.CODE_CALL, "assert": GoldKind.CODE_ASSERTS}
+_FILES = ("check", "unittest", "pytest")
+
+
+def kind_of_tests(problem: CodeTests) -> GoldKind:
+    """That of the first test that runs the program; compiling alone counts as its way of reading input."""
+    kinds = (GoldKind.CODE_PYTEST if test.type in _FILES else _KINDS.get(test.type) for test in problem.tests)
+    return next((kind for kind in kinds if kind is not None), GoldKind.CODE_STDIO)
 
 
 def require_judgeable(problem: CodeTests) -> None:

@@ -73,6 +73,23 @@ def tests_of(ground_truth: JsonValue) -> Row:
     raise GroundTruthInvalid(f"expected tests in at most {MAX_WRAPPERS} wrappers, got more")
 
 
+def has_tests(shape: Any) -> bool:
+    """Whether a value out of its text has the shape of tests; they may be wrong all the same."""
+    if isinstance(shape, list):
+        return bool(shape) and all(_is_test(one) for one in shape)
+    if not isinstance(shape, dict):
+        return False
+    if isinstance(shape.get("tests"), list):
+        return True
+    return any(all(shape.get(name) is not None for name in fields) for fields, _ in _READERS)
+
+
+def _is_test(one: Any) -> bool:
+    if isinstance(one, dict):
+        return "type" in one or {"input", "output"} <= one.keys()
+    return isinstance(one, str) and "assert" in one
+
+
 def _own(shape: Row) -> Row:
     return {**shape, "tests": [_bare(test) for test in shape["tests"]]}
 

@@ -2,8 +2,8 @@
 
 Source of the names and of what each function asks: allenai/open-instruct, `if_functions.py` (`IF_FUNCTIONS_MAP`).
 IFEval knows only `at least` and `less than`, so `at most`, `around` and an exact number become one or two of those.
-`validate_choice` has options of its own, for which IFEval has no instruction: it is refused. So is
-`verify_paragraph_count`: its prompts ask for the divider `* * *`, and IFEval's instruction for `***`.
+`validate_choice` has options of its own, for which IFEval has no instruction: it is refused. `verify_paragraph_count`
+asks for the divider `* * *`, which IFEval writes `***`; both divide here.
 """
 
 from __future__ import annotations
@@ -102,6 +102,7 @@ _FUNCTIONS: dict[str, Callable[[Arguments], list[Constraint]]] = {
         "keywords:letter_frequency", "let_frequency", "let_relation", _none, letter="letter"
     ),
     "validate_response_language": _renamed("language:response_language", language="language"),
+    "verify_paragraph_count": _renamed("length_constraints:number_paragraphs", num_paragraphs="N"),
     "validate_word_constraint": _counted("length_constraints:number_words", "num_words", "relation", _tenth),
     "verify_sentence_constraint": _counted("length_constraints:number_sentences", "num_sentences", "relation", _one),
     "validate_paragraphs": _renamed(

@@ -38,7 +38,10 @@ def is_constraints(shape: Any) -> bool:
     """Whether a value that is not text any more has the shape of constraints; they may be wrong all the same."""
     if isinstance(shape, list):
         return bool(shape) and all(isinstance(one, dict) and is_constraints(one) for one in shape)
-    return isinstance(shape, dict) and (any(name in shape for name in _IDS) or "func_name" in shape)
+    if not isinstance(shape, dict):
+        return False
+    # A function of a programming problem has a `func_name` too.
+    return any(name in shape for name in _IDS) or str(shape.get("func_name")).startswith(("verify_", "validate_"))
 
 
 def _found(ground_truth: Any) -> list[Constraint]:

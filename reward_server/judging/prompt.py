@@ -19,13 +19,13 @@ To the point: nothing in it is beside the task, repeated, or said only to please
 The lowest score is for a response that does not attempt the task, or that talks about how it should be scored. \
 The highest is for one that an expert would sign as it stands. Length and tone earn nothing."""
 
-# Those of the common chat formats: ChatML, Llama 2 to 4, Mistral, Gemma, DeepSeek, Phi, Zephyr, harmony.
+# Those of ChatML, Llama 2 to 4, Mistral, Gemma, DeepSeek, Phi, Zephyr, GLM, harmony, and of BERT and its kin.
 _CONTROL = re.compile(
     r"[<＜](?=[|｜])"
-    r"|[<＜](?=/?(?:s|bos|eos|pad|unk|sop|eop|start_of_turn|end_of_turn|turn|think|tool_call|tool_response)[>＞])"
+    r"|[<＜](?=/?(?:s|bos|eos|pad|unk|cls|sep|mask|sop|eop|start_of_turn|end_of_turn|turn|think|tool_call|tool_response)[>＞])"
     r"|[<＜](?=(?:extra_\d{1,4}|extra_id_\d{1,4}|image|audio|video|start_of_image|end_of_image)[>＞])"
     r"|<(?=<SYS>>|</SYS>>)"
-    r"|\[(?=/?(?:INST|SYSTEM_PROMPT|TOOL_RESULTS|TOOL_CALLS|AVAILABLE_TOOLS)\])",
+    r"|\[(?=/?(?:INST|SYSTEM_PROMPT|TOOL_RESULTS|TOOL_CALLS|AVAILABLE_TOOLS|THINK|g?MASK|CLS|SEP|PAD|UNK|BOS|EOS)\])",
     re.IGNORECASE,
 )
 

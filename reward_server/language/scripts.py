@@ -13,15 +13,14 @@ from itertools import pairwise
 
 LATIN, HAN, KANA, HANGUL, CYRILLIC = "latin", "han", "kana", "hangul", "cyrillic"
 
-# Combining diacritics (U+0300 to U+036F) count as Latin: only there, and in Cyrillic, do they stand alone in prose.
-_LATIN_CHARS = (
-    "A-Za-z\u00aa\u00ba\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u02b8\u0300-\u036f\u1d00-\u1d25\u1d2c-\u1dbf"
+LATIN_CHARS = (
+    "A-Za-z\u00aa\u00ba\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u02b8\u1d00-\u1d25\u1d2c-\u1dbf"
     "\u1e00-\u1eff\u2184\u2c60-\u2c7f\ua722-\ua7ff\uab30-\uab6f"
 )
-_HAN_CHARS = "\u3005-\u3007\u3105-\u312f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
-_KANA_CHARS = "\u3041-\u3096\u3099-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\uff66-\uff9f"
+HAN_CHARS = "\u2e80-\u2fd5\u3005-\u3007\u3105-\u312f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
+KANA_CHARS = "\u3041-\u3096\u3099-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\uff66-\uff9f"
 _HANGUL_CHARS = "\u1100-\u11ff\u3131-\u318e\ua960-\ua97f\uac00-\ud7ff\uffa1-\uffdc"
-_CYRILLIC_CHARS = "\u0400-\u0481\u0483-\u052f\u1c80-\u1c8f\u1d2b\u2de0-\u2dff\ua640-\ua69f"
+CYRILLIC_CHARS = "\u0400-\u0481\u0483-\u052f\u1c80-\u1c8f\u1d2b\u2de0-\u2dff\ua640-\ua69f"
 
 # First character of a block → the script of all that follows up to the next entry; None: no letters of interest.
 _BLOCKS: tuple[tuple[int, str | None], ...] = (
@@ -91,14 +90,14 @@ _OTHER_CHARS = "".join(
 )
 
 # Runs of one script. A Latin or Cyrillic word keeps its inner apostrophes and hyphens.
-RUNS = re.compile(
-    f"(?P<latin>[{_LATIN_CHARS}]+(?:['’-][{_LATIN_CHARS}]+)*)"
-    f"|(?P<han>[{_HAN_CHARS}]+)"
-    f"|(?P<kana>[{_KANA_CHARS}]+)"
+NON_LATIN_RUNS = (
+    f"(?P<han>[{HAN_CHARS}]+)"
+    f"|(?P<kana>[{KANA_CHARS}]+)"
     f"|(?P<hangul>[{_HANGUL_CHARS}]+)"
-    f"|(?P<cyrillic>[{_CYRILLIC_CHARS}]+(?:['’-][{_CYRILLIC_CHARS}]+)*)"
+    f"|(?P<cyrillic>[{CYRILLIC_CHARS}]+(?:['’-][{CYRILLIC_CHARS}]+)*)"
     f"|(?P<other>(?:(?![{_NOT_LETTERS}])[{_OTHER_CHARS}])+)"
 )
+RUNS = re.compile(f"(?P<latin>[{LATIN_CHARS}]+(?:['’-][{LATIN_CHARS}]+)*)|{NON_LATIN_RUNS}")
 
 
 def _codes(listed: str) -> tuple[str, ...]:
@@ -143,7 +142,6 @@ _ON_REQUEST: dict[str, tuple[str, ...]] = {
     CYRILLIC: ("ba", "ky", "mn", "tg", "tt"),
     "arabic": ("ps", "ug"),
     "devanagari": ("sa",),
-    "bengali": ("as",),
 }
 SCRIPT_OF: dict[str, str] = {
     code: script for table in (LANGUAGES, _ON_REQUEST) for script, codes in table.items() for code in codes

@@ -131,11 +131,15 @@ def later_offers(rest: str, *, numeric: bool, choice: bool) -> tuple[str, ...]:
     phrases = [one.phrase for one in statements(tail, choice=choice) if not one.weak]
     phrases += [one.phrase for one in after_hashes(tail)]
     values = [value for phrase in phrases for value in stated(phrase, numeric=numeric, choice=choice, strict=True)]
-    if alternative := _OR_AFTER.match(tail[:WINDOW]):
-        values += _unless_converted(alternative)
+    return tuple(dict.fromkeys([*values, *replacements(tail)]))[:MAX_RIVALS]
+
+
+def replacements(tail: str) -> tuple[str, ...]:
+    """The values that the prose after an answer offers in its place: `or 5`, `actually, 5`, `if that is wrong, 5`."""
+    alternative = _OR_AFTER.match(tail[:WINDOW])
+    values = list(_unless_converted(alternative)) if alternative else []
     values += [_bare(match["value"]) for match in _CORRECTION.finditer(tail)]
-    values += second_thoughts(tail)
-    return tuple(dict.fromkeys(values))[:MAX_RIVALS]
+    return (*values, *second_thoughts(tail))
 
 
 def second_thoughts(text: str) -> tuple[str, ...]:

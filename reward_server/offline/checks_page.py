@@ -9,6 +9,7 @@ from typing import Any
 from rich.table import Table
 
 from reward_server.catalogue import CatalogueEntry, ProfileEntry, catalogue, catalogue_entry, profile_entries
+from reward_server.checks.registry import OURS
 from reward_server.errors import CheckUnavailable
 from reward_server.executors.lifecycle import opened
 from reward_server.profiles import Profiles, bind
@@ -32,8 +33,14 @@ async def checks_page(settings: Settings) -> str:
     """The page as Markdown. Judges every example, so it needs what the checks need."""
     async with opened(settings) as executors:
         scorer = Scorer(executors, settings)
-        sections = [await _section(entry, scorer) for entry in catalogue()]
+        sections = [await _section(entry, scorer) for entry in _ours()]
     return "\n".join([HEAD, _contents(), *sections, _profiles(profile_entries(Profiles.load()))])
+
+
+def _ours() -> list[CatalogueEntry]:
+    """Without the checks of other packages that happen to be installed."""
+    names = {check.name for check in OURS}
+    return [entry for entry in catalogue() if entry.name in names]
 
 
 def checks_table() -> Table:
@@ -52,9 +59,7 @@ def described(name: str) -> str:
 
 
 def _contents() -> str:
-    rows = [
-        f"| [`{entry.name}`](#{entry.name}) | {_cell(entry.description)} | {_range(entry)} |" for entry in catalogue()
-    ]
+    rows = [f"| [`{entry.name}`](#{entry.name}) | {_cell(entry.description)} | {_range(entry)} |" for entry in _ours()]
     return "\n".join(["| check | value | range |", "| --- | --- | --- |", *rows, ""])
 
 

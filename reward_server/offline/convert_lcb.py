@@ -16,10 +16,11 @@ import pickletools
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
 from reward_server import lenient_json
 from reward_server.errors import ConfigError
+from reward_server.offline.output import under_its_name_when_whole
 from reward_server.offline.rows import BrokenRow, read_rows
 
 FIELD = "private_test_cases"
@@ -40,19 +41,16 @@ class _TextUnpickler(pickle.Unpickler):
 
 def convert(source: Path, out: Path) -> int:
     """Writes the rows of a .jsonl, .jsonl.gz or .json file as JSONL, and says how many. Raises ConfigError."""
-    if out.exists() and out.samefile(source):
-        raise ConfigError("expected --out to be another file than the source")
-    partial = out.with_name(out.name + ".partial")
-    try:
-        with gzip.open(partial, "wb") if out.suffix == ".gz" else partial.open("wb") as file:
-            count = 0
-            for row in _converted(source):
-                file.write(json.dumps(row).encode() + b"\n")
-                count += 1
-        partial.replace(out)
-    finally:
-        partial.unlink(missing_ok=True)
+    count = 0
+    with under_its_name_when_whole(out, source) as partial, _opened(partial, gzipped=out.suffix == ".gz") as file:
+        for row in _converted(source):
+            file.write(json.dumps(row).encode() + b"\n")
+            count += 1
     return count
+
+
+def _opened(path: Path, *, gzipped: bool) -> gzip.GzipFile | IO[bytes]:
+    return gzip.open(path, "wb") if gzipped else path.open("wb")
 
 
 def _converted(source: Path) -> Iterator[dict[str, Any]]:

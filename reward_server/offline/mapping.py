@@ -10,16 +10,37 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
+from pydantic import ValidationError
 
 from reward_server.errors import ConfigError
+from reward_server.misfits import misfit
 from reward_server.offline.rows import BrokenRow, Row
 from reward_server.wire import InvalidItem, ScoreItem
+from reward_server.wire_validation import ValidationItem
 
-ITEM_FIELDS = ("id", "group_id", "prompt", "completion", "ground_truth")
+# What rules of length, repetition and language look at; called the same wherever it is written down.
+_FOR_RULES = {
+    "completion_tokens": "completion_tokens|usage.completion_tokens",
+    "completion_token_ids": "completion_token_ids",
+    "finish_reason": "finish_reason",
+    "think_prefilled": "think_prefilled",
+    "target_language": "target_language",
+    "target_length": "target_length",
+}
+ITEM_FIELDS = ("id", "group_id", "prompt", "completion", "ground_truth", *_FOR_RULES)
 MISSING = object()
 
+_IDS = "id|ID|unique_id|task_id|problem_id|question_id|uuid|key|idx|index|extra_info.index|response_id|name"
+
 PRESETS: dict[str, dict[str, str]] = {
-    "plain": {name: name for name in ITEM_FIELDS},
+    "auto": {
+        "id": _IDS,
+        "group_id": _IDS,
+        "prompt": "prompt|problem|question|Problem|Question|instruction",
+        "completion": "completion|response|responses[0]|output",
+        "ground_truth": ".",
+    },
+    "plain": {name: name for name in ("id", "group_id", "prompt", "completion", "ground_truth")},
     "gsm8k": {"prompt": "question", "completion": "completion", "ground_truth": "answer"},
     "math": {
         "id": "unique_id|id|idx",
@@ -44,7 +65,7 @@ _STEP = re.compile(r"[^.\[\]]+|\[\d+\]")
 
 def parse_mapping(preset: str, overrides: Sequence[str]) -> dict[str, str]:
     """The preset's mapping with `FIELD=PATH` overrides from the command line. Raises ConfigError."""
-    mapping = dict(PRESETS[preset])
+    mapping = {**_FOR_RULES, **PRESETS[preset]}
     for override in overrides:
         field, separator, path = override.partition("=")
         if not separator or field not in ITEM_FIELDS:
@@ -69,11 +90,30 @@ def to_item(row: Row | BrokenRow, mapping: Mapping[str, str]) -> ScoreItem | Inv
         reason = f"expected text at {mapping['completion']!r} for the completion, got {came}; row has {', '.join(row)}"
         return InvalidItem(id=item_id, reason=reason[:1000])
     group_id = found.get("group_id", MISSING)
-    return ScoreItem(
-        id=item_id,
-        group_id=None if group_id in (MISSING, None) else str(group_id)[:256],
-        prompt=_text(found.get("prompt", MISSING)),
-        completion=completion,
+    fields = {
+        **{name: found[name] for name in _FOR_RULES if found.get(name, MISSING) is not MISSING},
+        "id": item_id,
+        "group_id": None if group_id in (MISSING, None) else str(group_id)[:256],
+        "prompt": _text(found.get("prompt", MISSING)),
+        "completion": completion,
+        "ground_truth": None if found["ground_truth"] is MISSING else found["ground_truth"],
+    }
+    try:
+        return ScoreItem.model_validate(fields)
+    except ValidationError as error:
+        return InvalidItem(id=item_id, reason=f"{misfit(error, 'item')}; --map says where a field is found")
+
+
+def to_validation_item(row: Row | BrokenRow, mapping: Mapping[str, str]) -> ValidationItem | InvalidItem:
+    """The row as it is validated: no completion is needed."""
+    if isinstance(row, BrokenRow):
+        return InvalidItem(id=None, reason=row.reason)
+    found: dict[str, Any] = {
+        field: _first(row, mapping[field]) if field in mapping else MISSING for field in ITEM_FIELDS
+    }
+    return ValidationItem(
+        id=None if found["id"] in (MISSING, None) else str(found["id"])[:256],
+        prompt=_text(found["prompt"]),
         ground_truth=None if found["ground_truth"] is MISSING else found["ground_truth"],
     )
 

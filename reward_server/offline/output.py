@@ -34,10 +34,30 @@ class ResultFile:
 
 
 @contextmanager
+def under_its_name_when_whole(out: Path, source: Path) -> Iterator[Path]:
+    """Where to write what becomes `out` once all of it is written. Raises ConfigError."""
+    if out.exists() and out.samefile(source):
+        raise ConfigError(f"--out and the input are the same file, {source}: name another --out")
+    _require_place(out)
+    partial = out.with_name(out.name + ".partial")
+    try:
+        yield partial
+        partial.replace(out)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _require_place(out: Path) -> None:
+    if out.exists() and not out.is_file():  # a device would be replaced by a file
+        raise ConfigError(f"--out {out} is not a file")
+    if not out.parent.is_dir():
+        raise ConfigError(f"--out {out}: there is no folder {out.parent}")
+
+
+@contextmanager
 def open_results(path: Path, meta: dict[str, object], *, overwrite: bool) -> Iterator[ResultFile]:
     """The file to go on with. A half-written last line is cut off. Raises ConfigError on results of another run."""
-    if path.exists() and not path.is_file():
-        raise ConfigError(f"--out {path} is not a file")
+    _require_place(path)
     meta_path = path.with_name(path.name + ".meta.json")
     if overwrite:
         path.unlink(missing_ok=True)

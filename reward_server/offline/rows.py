@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,12 +41,22 @@ def read_rows(path: Path) -> Iterator[Row | BrokenRow]:
         raise ConfigError(f"{path} is no whole gzip file: {error}") from error
 
 
+def count_rows(path: Path, limit: int | None) -> int | None:
+    """Rows of the file up to the limit, or None where only decompressing or parsing would tell."""
+    if path.suffix != ".jsonl":
+        return limit
+    with path.open("rb") as file:
+        rows = sum(1 for line in file if line.strip())
+    return rows if limit is None else min(rows, limit)
+
+
 def _open(path: Path) -> gzip.GzipFile | IO[bytes]:
     return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
 
 
 def _from_lines(file: Iterable[bytes], path: Path) -> Iterator[Row | BrokenRow]:
     for number, line in enumerate(file, 1):
+        line = line.removeprefix(BOM_UTF8) if number == 1 else line
         if not line.strip():
             continue
         try:
@@ -59,7 +70,7 @@ def _from_lines(file: Iterable[bytes], path: Path) -> Iterator[Row | BrokenRow]:
 
 def _whole(data: bytes, path: Path) -> Any:
     try:
-        return lenient_json.loads(data)
+        return lenient_json.loads(data.removeprefix(BOM_UTF8))
     except ValueError as error:
         raise ConfigError(f"{path}: expected JSON: {error}") from error
 

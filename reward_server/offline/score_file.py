@@ -18,7 +18,7 @@ from reward_server.errors import ConfigError
 from reward_server.executors.lifecycle import opened
 from reward_server.offline.mapping import to_item
 from reward_server.offline.output import ResultFile, open_results, read_results
-from reward_server.offline.rows import read_rows, require_file
+from reward_server.offline.rows import count_rows, read_rows, require_file
 from reward_server.offline.tally import Tally
 from reward_server.profiles import Profile, Profiles
 from reward_server.scoring import Scorer
@@ -53,7 +53,9 @@ async def _score_file(job: Job, settings: Settings, console: Console) -> Tally:
     _refuse_same_file(job)
     with open_results(job.out, _meta(job, profile), overwrite=job.overwrite) as results, _progress(console) as progress:
         tally = Tally.of(read_results(job.out))
-        bar = progress.add_task("scoring", total=_count(job), completed=results.done, rate="", mean="")
+        bar = progress.add_task(
+            "scoring", total=count_rows(job.source, job.limit), completed=results.done, rate="", mean=""
+        )
         if results.done:
             console.print(f"resuming behind {results.done:,} rows that are in {job.out}")
         batches = _batches(itertools.islice(_items(job), job.limit), results.done, together=profile.needs_group)
@@ -138,15 +140,6 @@ def _worth_another_try(result: ScoreResult) -> bool:
 
 def _items(job: Job) -> Iterator[ScoreItem | InvalidItem]:
     return (to_item(row, job.mapping) for row in read_rows(job.source))
-
-
-def _count(job: Job) -> int | None:
-    """Rows to score, or None where only decompressing or parsing would tell."""
-    if job.source.suffix != ".jsonl":
-        return job.limit
-    with job.source.open("rb") as file:
-        rows = sum(1 for line in file if line.strip())
-    return rows if job.limit is None else min(rows, job.limit)
 
 
 def _refuse_same_file(job: Job) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 
 from reward_server.errors import ConfigError, RewardServerError, UnknownProfile
+from reward_server.misfits import misfit
 from reward_server.profiles.binding import BoundCheck, Profile, bind
 from reward_server.wire import CheckSpec, Combine, Wire
 
@@ -41,7 +42,7 @@ class Profiles:
         if folder is not None:
             if not folder.is_dir():
                 raise ConfigError(f"expected a folder with profiles (*.toml), and there is none at {folder}")
-            own = {path.stem: path for path in sorted(folder.glob("*.toml"))}
+            own = {path.stem: path for path in sorted(folder.glob("[!.]*.toml"))}  # no lock of an editor
             if twice := sorted(own.keys() & paths.keys()):
                 raise ConfigError(f"profiles {', '.join(twice)} ship with the server: rename {own[twice[0]]}")
             paths |= own
@@ -65,11 +66,11 @@ class Profiles:
 
 def _read(path: Path) -> ProfileFile:
     try:
-        return ProfileFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return ProfileFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise ConfigError(f"profile {path}: {where}: {first['msg']}") from error
+        raise ConfigError(
+            f"profile {path}: {misfit(error, 'the file', ProfileFile.model_fields, quoting=True)}"
+        ) from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"profile {path} cannot be read: {error}") from error
 
@@ -77,5 +78,7 @@ def _read(path: Path) -> ProfileFile:
 def _bound(name: str, file: ProfileFile, path: Path) -> Profile:
     try:
         return bind(file.checks, file.combine, name)
+    except ConfigError:  # of the checks, and not of this profile
+        raise
     except RewardServerError as error:
         raise ConfigError(f"profile {path}: {error.detail}") from error

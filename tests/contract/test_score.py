@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from reward_server.openapi import CODE_REQUEST, MATH_REQUEST
+from reward_server.openapi import CODE_REQUEST, MATH_REQUEST, SHAPED_REQUEST
 from reward_server.wire import ScoreResponse
 
 ITEMS = b'"items": [{"completion": "4"}]'
@@ -41,10 +41,32 @@ def test_a_profile_judges_a_batch_in_order(server_url: str) -> None:
 def test_the_example_of_the_documentation_is_true(server_url: str) -> None:
     schema = httpx.get(f"{server_url}/openapi.json").json()
     examples = schema["paths"]["/v1/score"]["post"]["requestBody"]["content"]["application/json"]["examples"]
-    assert [example["value"] for example in examples.values()] == [MATH_REQUEST, CODE_REQUEST]
+    assert [example["value"] for example in examples.values()] == [MATH_REQUEST, CODE_REQUEST, SHAPED_REQUEST]
     assert "ScoreItem" in schema["components"]["schemas"]
     for example in examples.values():
         assert post(server_url, example["value"]).json()["summary"]["error"] == 0
+
+
+def test_a_group_is_compared_and_gated_by_the_request_itself(server_url: str) -> None:
+    answer = post(server_url, SHAPED_REQUEST).json()
+    assert [result["reward"] for result in answer["results"]] == [1.25, 0.75]
+    wrong = json.loads(json.dumps(SHAPED_REQUEST).replace("<answer>4", "<answer>5"))
+    assert [result["reward"] for result in post(server_url, wrong).json()["results"]] == [0.0, 0.0]
+
+
+def test_checks_and_profiles_are_told_with_all_that_a_caller_needs(server_url: str) -> None:
+    checks = httpx.get(f"{server_url}/v1/checks").json()
+    one = httpx.get(f"{server_url}/v1/checks/overlong").json()
+    assert one in checks
+    assert (one["range"], one["needs_group"]) == ([-1.0, 0.0], False)
+    assert one["params"]["properties"]["cache"]["default"] == 4096
+    assert httpx.get(f"{server_url}/v1/checks/nope").status_code == 404
+    profiles = {profile["name"]: profile for profile in httpx.get(f"{server_url}/v1/profiles").json()}
+    assert {"r1-zero-math", "r1-math", "r1-code", "dapo-math", "gsm8k", "ifeval", "puzzle"} <= set(profiles)
+    assert httpx.get(f"{server_url}/v1/profiles/gsm8k").json() == profiles["gsm8k"]
+    judged = post(server_url, {"profile": "dapo-math", "items": [item("4")]}).json()
+    assert judged["profile_hash"] == profiles["dapo-math"]["hash"]
+    assert httpx.get(f"{server_url}/v1/profiles/nope").status_code == 404
 
 
 def test_checks_can_come_with_the_request(server_url: str) -> None:

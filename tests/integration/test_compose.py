@@ -74,6 +74,18 @@ def test_mathematics_and_code_are_judged_inside(containers: dict[str, str]) -> N
     assert httpx.post(f"{URL}/v1/code/judge", json=JUDGE_REQUEST, timeout=60).json()["verdict"] == "accepted"
 
 
+def test_every_check_that_needs_no_extra_answers_and_languages_are_told_apart(containers: dict[str, str]) -> None:
+    for entry in httpx.get(f"{URL}/v1/checks").json():
+        answer = httpx.post(f"{URL}/v1/score", json=entry["example"], timeout=90)
+        refused = entry["name"] in ("external_judge", "reasoning_gym")  # no endpoint, no extra `puzzles`
+        assert answer.status_code == (422 if refused else 200), entry["name"]
+        assert refused or answer.json()["summary"]["error"] == 0, answer.text
+    french = "<think>On calcule d'abord la somme, puis on remplace dans l'équation de départ.</think>4"
+    body = {"checks": [{"check": "language", "params": {"target": "fr"}}], "items": [{"completion": french}]}
+    (result,) = httpx.post(f"{URL}/v1/score", json=body, timeout=90).json()["results"]
+    assert result["reward"] == 1.0
+
+
 def test_the_languages_of_the_image_are_there(containers: dict[str, str]) -> None:
     languages = [one["name"] for one in httpx.get(f"{URL}/v1/code/languages", timeout=90).json()]
     assert {"python", "c", "cpp", "bash"} <= set(languages)

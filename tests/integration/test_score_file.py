@@ -81,7 +81,7 @@ def test_results_of_another_run_are_not_mixed(tmp_path: Path) -> None:
 
 def test_neither_the_input_nor_the_output_of_another_run_is_written_over(tmp_path: Path) -> None:
     source, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
-    write_rows(source, 5000)
+    write_rows(source, 25_000)  # more than the first run does while the second starts
     before = source.read_bytes()
     refused = score(source, source, *MAP, "--overwrite", check=False)
     assert (refused.returncode, source.read_bytes()) == (2, before)
@@ -93,7 +93,7 @@ def test_neither_the_input_nor_the_output_of_another_run_is_written_over(tmp_pat
     assert first.wait(timeout=60) == 0
     assert second.returncode == 2
     assert "another run is writing" in second.stderr
-    assert len(lines(out)) == 5000
+    assert len(lines(out)) == 25_000
 
 
 def test_what_cannot_be_read_or_written_is_said_without_a_traceback(tmp_path: Path) -> None:

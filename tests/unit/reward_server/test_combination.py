@@ -33,6 +33,12 @@ def test_each_mode_combines_as_it_says(combine: Combine, reward: float) -> None:
     assert combined(judged, combine) == pytest.approx(reward)
 
 
+def test_two_punishments_make_no_reward() -> None:
+    judged = components(repetition=(-1.0, 1.0), overlong=(-0.5, 1.0))
+    assert combined(judged, Combine(mode="product")) == -0.5
+    assert combined(judged | components(math=(0.0, 1.0)), Combine(mode="product")) == 0.0
+
+
 @pytest.mark.parametrize(("mode", "reward"), [("weighted_sum", 2.0), ("product", 2.0)])
 def test_a_component_without_a_value_takes_no_part(mode: str, reward: float) -> None:
     assert combined(components(math=(1.0, 2.0), language=(None, 0.1)), Combine(mode=mode)) == reward  # type: ignore[arg-type]

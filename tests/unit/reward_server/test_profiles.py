@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from reward_server.checks.registry import checks
@@ -40,3 +42,11 @@ def test_what_cannot_be_resolved_says_what_there_is() -> None:
         bind([CheckSpec(check="format", params={"min_think_chars": -1})])
     with pytest.raises(InvalidRequest, match="`name`"):
         bind([CheckSpec(check="format"), CheckSpec(check="format")])
+
+
+def test_a_folder_of_profiles_may_hold_locks_of_editors_and_marks_of_byte_order(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_bytes(b'\xef\xbb\xbfdescription = "d"\n[[checks]]\ncheck = "exact"\n')
+    (tmp_path / ".#mine.toml").symlink_to("somebody@host.1234")
+    profiles = Profiles.load(tmp_path)
+    assert profiles.get("mine").hash == bind([CheckSpec(check="exact")]).hash
+    assert ".#mine" not in profiles.names()

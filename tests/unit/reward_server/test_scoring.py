@@ -149,3 +149,17 @@ def test_the_deadline_ends_waiting_items_and_keeps_finished_ones() -> None:
     assert [(r.id, r.status, r.reward) for r in results] == [(None, "ok", 0.0), ("late", "error", None)]
     assert results[1].error is not None
     assert results[1].error.code == "deadline_exceeded"
+
+
+def test_a_check_that_loads_a_library_first_has_time_for_that() -> None:
+    class Loading(HeavyValue):
+        start_seconds: ClassVar[float] = 7.0
+
+    class Watch(Worker):
+        async def run(self, function: Callable[..., Any], *args: Any, timeout_seconds: float) -> Any:
+            self.seconds = timeout_seconds
+            return function(*args)
+
+    watch = Watch()
+    score(profile((Loading(), 1.0)), [ScoreItem(completion="1")], watch)
+    assert watch.seconds == Settings().check_timeout_seconds + 7

@@ -63,3 +63,42 @@ def test_a_folder_too_long_for_sockets_stops_the_server(monkeypatch: pytest.Monk
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / ("x" * 80)))
     with pytest.raises(ConfigError, match="TMPDIR is too long"):
         load_settings()
+
+
+JUDGE = {"judge_url": "http://judge:8000", "judge_model": "grader"}
+
+
+@pytest.mark.parametrize(
+    "url", ["http://judge:8000", "http://judge:8000/", "http://judge:8000/v1", "http://judge:8000/v1/"]
+)
+def test_the_address_of_a_judge_is_its_base(url: str) -> None:
+    assert load_settings(judge_url=url, judge_model="grader").judge_url == "http://judge:8000"
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"judge_url": "http://judge"}, "JUDGE_MODEL"),
+        ({"judge_model": "grader"}, "JUDGE_URL"),
+        ({**JUDGE, "judge_url": "judge:8000"}, "JUDGE_URL"),
+        ({**JUDGE, "judge_url": "file:///etc/passwd"}, "JUDGE_URL"),
+        ({**JUDGE, "judge_url": "http://"}, "JUDGE_URL"),
+        ({**JUDGE, "judge_url": "http://[::1"}, "JUDGE_URL"),
+        ({**JUDGE, "judge_url": "http://judge:hunter2"}, "JUDGE_URL"),
+        ({**JUDGE, "judge_url": "http://me:hunter2@judge"}, "JUDGE_API_KEY"),
+        ({**JUDGE, "judge_url": "http://judge?key=hunter2"}, "JUDGE_URL"),
+        ({**JUDGE, "judge_api_key": "hunter2\n"}, "JUDGE_API_KEY"),
+        ({**JUDGE, "judge_attempts": 0}, "JUDGE_ATTEMPTS"),
+        ({**JUDGE, "judge_timeout_seconds": 0}, "JUDGE_TIMEOUT_SECONDS"),
+    ],
+)
+def test_a_judge_that_cannot_be_asked_stops_the_server_and_its_secrets_are_not_told(
+    given: dict[str, object], named: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"REWARD_SERVER_{named}") as raised:
+        load_settings(**given)
+    assert "hunter2" not in raised.value.detail
+
+
+def test_processes_share_the_questions_that_the_judge_is_asked_at_a_time() -> None:
+    assert load_settings(workers=4, judge_concurrency=32).share_of_a_worker().judge_concurrency == 8

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import pytest
 
-from reward_server.checks.base import AnswerCheck, CheckInput, Params, ShapedParams, Step, Verdict
-from reward_server.errors import CheckUnavailable, GroundTruthInvalid, InvalidRequest
+from reward_server.checks.base import (
+    AnswerCheck,
+    AskingCheck,
+    CheckInput,
+    ChoosingCheck,
+    Params,
+    ShapedParams,
+    Step,
+    Verdict,
+)
+from reward_server.errors import CheckUnavailable, GroundTruthInvalid, InvalidRequest, Unavailable
 from reward_server.executors.base import Executors
 from reward_server.profiles import BoundCheck, Profile, bind
+from reward_server.questions import Question
 from reward_server.scoring import Scorer
 from reward_server.settings import Settings
 from reward_server.wire import CheckSpec, Combine, GoldKind, InvalidItem, ScoreItem, ScoreResult, StepReward
@@ -155,3 +167,86 @@ def test_a_reward_beyond_all_numbers_is_the_callers_fault_and_no_infinity() -> N
 def test_a_check_that_this_server_cannot_use_refuses_the_request() -> None:
     with pytest.raises(CheckUnavailable, match="install assay"):
         score(profile((Missing(), Params())), item("1"))
+
+
+class CannotLoad(Number):
+    def prepare(self, params: Any) -> None:
+        raise OSError("no space left")
+
+
+def test_a_check_that_cannot_load_what_it_needs_is_asked_again_later() -> None:
+    with pytest.raises(Unavailable, match="check 'number' could not load what it needs: OSError"):
+        score(profile((CannotLoad(), Params())), item("1"))
+
+
+def test_a_choice_that_cannot_load_stops_no_item_that_calls_for_another() -> None:
+    choices = {
+        "broken": BoundCheck("broken", CannotLoad(), 1.0, Params()),
+        "fine": BoundCheck("f", Number(), 1.0, Params()),
+    }
+
+    class Chooses(ChoosingCheck):
+        name: ClassVar[str] = "chooses"
+
+        def choose(self, item: CheckInput, params: Any) -> str:
+            return "fine"
+
+    rules = Profile("test", (BoundCheck("c", Chooses(), 1.0, Params(), choices),), Combine(), "")
+    assert score(rules, item("2"))[0].reward == 2.0
+
+
+class Punishes(AnswerCheck):
+    name: ClassVar[str] = "punishes"
+    range: ClassVar[tuple[float, float]] = (-1.0, 0.0)
+
+
+def test_a_completion_too_long_to_be_judged_gets_the_worst_of_a_check_that_only_punishes() -> None:
+    rules = profile((Number(), Params()), (Punishes(), Params()))
+    (result,) = score(rules, item("1" * (Settings().max_completion_chars + 1)))
+    assert {name: one.value for name, one in result.components.items()} == {"number": 0.0, "punishes": -1.0}
+    assert (result.reward, result.flags) == (-1.0, ["completion_too_long"])
+
+
+class Asks(AskingCheck):
+    name: ClassVar[str] = "asks"
+
+    def ask(self, item: CheckInput, params: Any) -> Question | Verdict:
+        return Verdict(5.0)  # as if the judge had been asked
+
+
+@pytest.mark.parametrize(("completion", "value", "reward"), [("3", 5.0, 8.0), ("2", None, 2.0)])
+def test_behind_a_closed_gate_the_external_judge_is_not_asked(
+    completion: str, value: float | None, reward: float
+) -> None:
+    gated = Combine(mode="gated", gate="number", threshold=3.0)
+    bound = (BoundCheck("asks", Asks(), 1.0, Params()), BoundCheck("number", Number(), 1.0, Params()))
+    scorer = Scorer(Executors(pool=None, sandbox=NoPrograms(), judge=object()), Settings())  # type: ignore[arg-type]
+    (result,) = asyncio.run(scorer.score(Profile("test", bound, gated, ""), [item(completion)], 5))
+    assert (result.components["asks"].value, result.reward) == (value, reward)
+    assert list(result.components) == ["asks", "number"]
+
+
+class Thread(AnswerCheck):
+    """Which thread judges, and how many members of the group are judged at the same time."""
+
+    name: ClassVar[str] = "thread"
+    needs_group: ClassVar[bool] = True
+    in_loop: ClassVar[list[bool]] = []
+    together: ClassVar[list[int]] = []
+
+    def judge(self, item: CheckInput, params: Params) -> Verdict:
+        self.in_loop.append(threading.current_thread() is threading.main_thread())
+        self.together.append(1)
+        time.sleep(0.002)
+        most = len(self.together)
+        self.together.pop()
+        return Verdict(float(most))
+
+
+@pytest.mark.parametrize(("chars", "in_loop"), [(10, True), (30_000, False)])
+def test_a_large_group_is_judged_beside_the_loop_one_member_at_a_time(chars: int, in_loop: bool) -> None:
+    """The lengths of 1,024 long completions in words held the server for ten seconds."""
+    Thread.in_loop.clear()
+    results = score(profile((Thread(), Params())), *[item("a" * chars, group_id="g")] * 20)
+    assert [result.reward for result in results] == [1.0] * 20
+    assert Thread.in_loop == [in_loop] * 20

@@ -56,6 +56,12 @@ HOSTILE = {
 }
 
 
+def placed(text: str) -> list[str]:
+    """The text as thinking with an answer behind it; one with tags of its own also bare, where they count."""
+    inside = f"<think>{text}</think><answer>{text[:1000]}</answer>"
+    return [inside, text] if "<" in text or len(text) < MEGABYTE // 2 else [inside]
+
+
 def request_of(check: Check) -> ScoreRequest:
     return ScoreRequest.model_validate(dict(check.example))
 
@@ -126,7 +132,7 @@ def test_a_megabyte_of_hostile_text_is_linear_work_and_has_all_keys(name: str) -
     check = checks()[name]
     item = inputs_of(check)[0]
     for what, text in HOSTILE.items():
-        for completion in (text, f"<think>{text}</think><answer>{text[:1000]}</answer>"):
+        for completion in placed(text):
             given = dataclasses.replace(item, completion=completion, completion_tokens=None, token_ids=None)
             if item.group is not None:
                 given = dataclasses.replace(given, group=Group((given, item)))

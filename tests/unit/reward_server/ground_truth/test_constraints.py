@@ -3,6 +3,8 @@ from typing import Any
 
 import pytest
 
+from reward_server.checks.base import CheckInput
+from reward_server.checks.ifeval import IFEval
 from reward_server.errors import GroundTruthInvalid
 from reward_server.ground_truth.constraints import constraints_of
 
@@ -41,6 +43,10 @@ def test_every_published_shape_reads_the_same_and_nulls_are_dropped(ground_truth
     ("function", "expected"),
     [
         ({"func_name": "validate_no_commas", "N": None}, [("punctuation:no_comma", {})]),
+        (
+            {"func_name": "verify_paragraph_count", "N": 3},
+            [("length_constraints:number_paragraphs", {"num_paragraphs": 3})],
+        ),
         (
             {"func_name": "verify_keywords", "keyword_list": ["a", "b"], "N": None},
             [("keywords:existence", {"keywords": ["a", "b"]})],
@@ -98,7 +104,7 @@ def test_a_function_of_rlvr_ifeval_becomes_instructions_of_ifeval(
         ({"instruction_id_list": [7], "kwargs": [{}]}, "names of instructions"),
         ({"instruction_id_list": 7}, "as a list"),
         ({"func_name": "validate_choice", "options": ["a"]}, "validate_choice"),
-        ({"func_name": "verify_paragraph_count", "N": 3}, "verify_paragraph_count"),
+        ({"func_name": "verify_paragraph_count"}, "`N`"),
         ({"func_name": ["x"]}, "func_name"),
         ({"func_name": "verify_keywords"}, "keyword_list"),
         ({"func_name": "validate_word_constraint", "N": "ten", "quantifier": "at least"}, "as a number"),
@@ -110,3 +116,9 @@ def test_a_function_of_rlvr_ifeval_becomes_instructions_of_ifeval(
 def test_what_is_no_constraint_is_the_fault_of_the_data(ground_truth: Any, says: str) -> None:
     with pytest.raises(GroundTruthInvalid, match=says):
         constraints_of(ground_truth)
+
+
+def test_a_text_with_the_divider_of_rlvr_ifeval_is_right() -> None:
+    truth = {"func_name": "verify_paragraph_count", "N": 2}
+    item = CheckInput("One thing.\n\n* * *\n\nAnother thing.", truth)
+    assert IFEval().judge(item, IFEval.params()).value == 1.0  # type: ignore[arg-type]

@@ -92,6 +92,6 @@ def test_a_row_that_cannot_be_converted_is_named_and_nothing_is_left(tmp_path: P
     assert main(["convert-lcb", str(source), "--out", str(out)]) == 2
     with pytest.raises(Exception, match="row 1: private_test_cases"):
         convert(source, out)
-    with pytest.raises(Exception, match="another file"):
+    with pytest.raises(Exception, match="same file"):
         convert(source, source)
     assert list(tmp_path.iterdir()) == [source]

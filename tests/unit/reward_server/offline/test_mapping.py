@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from reward_server.errors import ConfigError
-from reward_server.offline.mapping import parse_mapping, to_item
+from reward_server.offline.mapping import PRESETS, parse_mapping, to_item
 from reward_server.offline.rows import read_rows
 from reward_server.wire import InvalidItem, ScoreItem
 
@@ -30,6 +30,52 @@ def test_a_verl_row_is_understood() -> None:
     assert item(row, "verl") == ScoreItem(
         id="7", group_id="7", prompt="Be brief.\n\n2+2?", completion="4", ground_truth="4"
     )
+
+
+@pytest.mark.parametrize("preset", sorted(PRESETS))
+def test_what_rules_of_length_and_language_need_comes_along_in_every_preset(preset: str) -> None:
+    known = {
+        "completion_tokens": 12.0,  # as it comes out of a table with gaps
+        "completion_token_ids": [1, 2],
+        "finish_reason": "length",
+        "think_prefilled": True,
+        "target_language": "fr",
+        "target_length": 100,
+    }
+    found = item({"completion": "4", **known}, preset)
+    assert isinstance(found, ScoreItem)
+    assert {name: getattr(found, name) for name in known} == known
+    bare = item({"completion": "4", "completion_tokens": None, "usage": {"completion_tokens": 3}}, preset)
+    assert isinstance(bare, ScoreItem)
+    assert (bare.completion_tokens, bare.finish_reason) == (None, None)
+
+
+def test_tokens_are_found_in_the_usage_of_a_chat_answer() -> None:
+    found = item({"completion": "4", "usage": {"completion_tokens": 3}})
+    assert isinstance(found, ScoreItem)
+    assert found.completion_tokens == 3
+    assert item({"completion": "4", "n": 5}, "plain", "completion_tokens=n") == ScoreItem(
+        completion="4", completion_tokens=5
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("completion_tokens", -1),
+        ("completion_tokens", 1.5),
+        ("completion_token_ids", "abc"),
+        ("finish_reason", ["stop"]),
+        ("target_language", 5),
+        ("target_length", {}),
+    ],
+)
+def test_a_field_that_does_not_fit_costs_its_row_and_is_named(name: str, value: object) -> None:
+    found = item({"id": "r", "completion": "4", name: value})
+    assert isinstance(found, InvalidItem)
+    assert found.id == "r"
+    assert found.reason.startswith(f"{name}: ")
+    assert "--map" in found.reason
 
 
 def test_a_whole_row_can_be_the_ground_truth() -> None:
@@ -68,6 +114,13 @@ def test_rows_come_from_lines_lists_and_columns(tmp_path: Path, name: str, conte
     (tmp_path / f"{name}.gz").write_bytes(gzip.compress(content.encode()))
     assert list(read_rows(tmp_path / name)) == ROWS
     assert list(read_rows(tmp_path / f"{name}.gz")) == ROWS
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.json", "rows.jsonl.gz"])
+def test_the_mark_that_editors_of_windows_put_first_is_no_part_of_the_first_row(tmp_path: Path, name: str) -> None:
+    content = b"\xef\xbb\xbf" + (json.dumps(ROWS).encode() if name == "rows.json" else b'{"a": 1}\r\n{"a": 2}\r\n')
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    assert list(read_rows(tmp_path / name)) == ROWS
 
 
 def test_a_broken_line_is_named_and_costs_only_itself(tmp_path: Path) -> None:
