@@ -21,7 +21,7 @@ install: $(INSTALLED) ## a virtual environment in .venv with everything
 
 $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[server,lang,puzzles,train,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[server,lang,puzzles,train,data,dev]'
 	touch $@
 
 serve: $(INSTALLED) ## the reward server on http://127.0.0.1:8080

@@ -1,4 +1,7 @@
-"""`trainer-client COMMAND ...`: the command line, and the last place where an error becomes a message."""
+"""`trainer-client COMMAND ...`: the command line, and the last place where an error becomes a message.
+
+torch and transformers are loaded when a command runs, not for --help.
+"""
 
 from __future__ import annotations
 
@@ -10,22 +13,89 @@ from trainer_client.errors import TrainerError
 USAGE = """usage: trainer-client COMMAND ...
 
 commands:
-  train CONFIG.toml [--section.key value ...]   cold start and reinforcement learning in one run
+  train CONFIG.toml [--section.key value ...]    cold start and reinforcement learning in one run
+  eval CONFIG.toml [--section.key value ...]     pass@k, maj@k and avg@k on problems, judged by the server
+  sample CONFIG.toml [--section.key value ...]   rejection sampling: judged completions, the good ones kept
+  sft CONFIG.toml [--section.key value ...]      supervised fine-tuning on demonstrations or on samples
+  dpo CONFIG.toml [--section.key value ...]      preference optimisation on pairs of judged completions
+  presets                                        the algorithms and benchmarks that --preset knows
 
-`trainer-client train --help` lists every setting."""
+`trainer-client COMMAND --help` lists every setting of a command.
+Exit status: 0 done, 1 failed, 2 called wrongly, 130 interrupted (go on with --resume)."""
 
 
-def _train(argv: list[str]) -> int:
+def _train(argv: list[str]) -> None:
     from trainer_client.command_line import load
 
     config = load(argv)
-    from trainer_client.train import train  # torch and transformers are loaded here, not for --help
+    from trainer_client.train import train
 
     train(config)
-    return 0
 
 
-COMMANDS: dict[str, Callable[[list[str]], int]] = {"train": _train}
+def _eval(argv: list[str]) -> None:
+    from trainer_client.command_line import benchmark, load_as
+    from trainer_client.config.recipes import EvalCommandConfig
+
+    config = load_as(EvalCommandConfig, argv, "eval", benchmark(EvalCommandConfig))
+    from trainer_client.recipes.evaluate import evaluate_command
+
+    evaluate_command(config)
+
+
+def _sample(argv: list[str]) -> None:
+    from trainer_client.command_line import benchmark, load_as
+    from trainer_client.config.recipes import SampleConfig
+
+    config = load_as(SampleConfig, argv, "sample", benchmark(SampleConfig))
+    from trainer_client.recipes.sample import sample
+
+    sample(config)
+
+
+def _sft(argv: list[str]) -> None:
+    from trainer_client.command_line import load_as
+    from trainer_client.config.recipes import SftCommandConfig
+
+    config = load_as(SftCommandConfig, argv, "sft")
+    from trainer_client.recipes.sft import sft
+
+    sft(config)
+
+
+def _dpo(argv: list[str]) -> None:
+    from trainer_client.command_line import load_as
+    from trainer_client.config.recipes import DpoCommandConfig
+
+    config = load_as(DpoCommandConfig, argv, "dpo")
+    from trainer_client.recipes.dpo import dpo
+
+    dpo(config)
+
+
+def _presets(argv: list[str]) -> None:
+    from trainer_client.config.benchmarks import BENCHMARKS
+    from trainer_client.config.presets import PRESETS
+    from trainer_client.errors import ConfigError
+
+    if argv:
+        raise ConfigError(f"presets takes no arguments, got {' '.join(argv)}")
+    print("algorithms, for train --preset NAME:\n")
+    for preset in PRESETS.values():
+        print(f"{preset.name}\n    {preset.formula}\n    {preset.source}\n")
+    print("benchmarks, for eval and sample --preset NAME --problems.path FILE:\n")
+    for benchmark in BENCHMARKS.values():
+        print(f"{benchmark.name}\n    {benchmark.source}\n")
+
+
+COMMANDS: dict[str, Callable[[list[str]], None]] = {
+    "train": _train,
+    "eval": _eval,
+    "sample": _sample,
+    "sft": _sft,
+    "dpo": _dpo,
+    "presets": _presets,
+}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -39,13 +109,14 @@ def main(argv: list[str] | None = None) -> int:
         print(f"{came}{USAGE}", file=sys.stderr)
         return 2
     try:
-        return COMMANDS[words[0]](words[1:])
+        COMMANDS[words[0]](words[1:])
     except (TrainerError, OSError) as error:
         print(f"trainer-client: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("trainer-client: interrupted; go on later with --resume", file=sys.stderr)
         return 130
+    return 0
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -10,27 +11,25 @@ from torch import Tensor
 from trainer_client.types import ScoredGroup, TrainBatch
 
 
-def rollout_batch(groups: Sequence[ScoredGroup], advantages: Tensor, pad_id: int) -> TrainBatch:
-    """All rollouts of a step as rows, with the outcome advantage [P, G] on each of their tokens.
-
-    Rows that are not scored have an empty action mask: the loss never sees them.
-    """
+def rollout_batch(groups: Sequence[ScoredGroup], pad_id: int) -> TrainBatch:
+    """All rollouts of a step as rows, with the sampler's log-probs and no advantage yet."""
     prompts = [group.group.prompt.token_ids for group in groups for _ in group.group.rollouts]
     rollouts = [rollout for group in groups for rollout in group.group.rollouts]
-    rows = advantages.flatten().tolist()
-    scored = [score.reward is not None for group in groups for score in group.scores]
     batch = _padded(prompts, [rollout.token_ids for rollout in rollouts], pad_id)
     for row, rollout in enumerate(rollouts):
-        length = len(rollout.token_ids)
-        batch.old_log_probs[row, :length] = rollout.log_probs
-        batch.advantages[row, :length] = rows[row]
-        if not scored[row]:
-            batch.action_mask[row] = 0
+        batch.sampler_log_probs[row, : len(rollout.token_ids)] = rollout.log_probs
     return batch
 
 
+def with_advantages(batch: TrainBatch, advantages: Tensor, members: Tensor, returns: Tensor | None) -> TrainBatch:
+    """The batch with advantages and returns [B, T]; the actions of rows that are no `members` [P, G] are masked."""
+    mask = batch.action_mask * members.reshape(-1, 1)
+    targets = None if returns is None else returns.to(mask.dtype)
+    return replace(batch, action_mask=mask, advantages=advantages.to(mask.dtype) * mask, returns=targets)
+
+
 def demonstration_batch(pairs: Sequence[tuple[Sequence[int], Sequence[int]]], pad_id: int) -> TrainBatch:
-    """Prompt and completion ids as rows; advantages and old log-probs stay zero."""
+    """Prompt and completion ids as rows; advantages and log-probs stay zero."""
     return _padded([prompt for prompt, _ in pairs], [torch.tensor(completion) for _, completion in pairs], pad_id)
 
 
@@ -71,10 +70,4 @@ def _trimmed(batch: TrainBatch) -> TrainBatch:
     used = batch.attention_mask.any(0)
     first = int(used.long().argmax())
     last = max(int(used[prompt_width:].sum()), 1)
-    return TrainBatch(
-        batch.input_ids[:, first : prompt_width + last],
-        batch.attention_mask[:, first : prompt_width + last],
-        batch.action_mask[:, :last],
-        batch.old_log_probs[:, :last],
-        batch.advantages[:, :last],
-    )
+    return batch.columns(slice(first, prompt_width + last), slice(0, last))

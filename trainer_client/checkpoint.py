@@ -2,7 +2,8 @@
 
     checkpoints/rl-000020/
         model/           weights (safetensors), config, tokenizer: any transformers program loads it
-        trainer.pt       optimizer, progress, random states; read with weights_only=True, so no code is run
+        trainer.pt       optimizer, critic, moving reference, progress, random states; read with
+                         weights_only=True, so no code is run
         manifest.json    size and SHA-256 of every file, written last
 
 A checkpoint is written beside its place and renamed into it; one whose files do not match its manifest is passed over.
@@ -17,7 +18,7 @@ import pickle
 import shutil
 import uuid
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +34,16 @@ UNFINISHED = ".unfinished-"
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A checkpoint read back. `model_dir` holds the weights; `optimizer` is None between two stages."""
+    """A checkpoint read back. `model_dir` holds the weights; `optimizer` is None between two stages.
+
+    `more` are the states of what stands beside the policy, by name: the critic, its optimizer, a moving reference.
+    """
 
     progress: Progress
     model_dir: Path
     optimizer: dict[str, Any] | None
     random_state: dict[str, Any]
+    more: dict[str, Any] = field(default_factory=dict)
 
 
 class CheckpointStore:
@@ -55,15 +60,17 @@ class CheckpointStore:
         model: LanguageModel,
         optimizer: torch.optim.Optimizer | None,
         random_state: dict[str, Any],
+        more: dict[str, Any] | None = None,
     ) -> Path:
         """Write a checkpoint, complete before it appears under its name; then drop the oldest."""
         self._directory.mkdir(parents=True, exist_ok=True)
         unfinished = self._directory / f"{UNFINISHED}{uuid.uuid4().hex}"
         model.save(unfinished / "model")
         state = {
-            "progress": {**asdict(progress), "stage": progress.stage.value},
+            "progress": progress.as_values(),
             "optimizer": None if optimizer is None else optimizer.state_dict(),
             "random_state": random_state,
+            "more": more or {},
         }
         torch.save(state, unfinished / "trainer.pt")
         _write_manifest(unfinished)
@@ -123,8 +130,8 @@ def _read(path: Path) -> Saved:
     _check_manifest(path)
     try:
         state = torch.load(path / "trainer.pt", map_location="cpu", weights_only=True)
-        progress = Progress(**{**state["progress"], "stage": Stage(state["progress"]["stage"])})
-        return Saved(progress, path / "model", state["optimizer"], state["random_state"])
+        progress = Progress.from_values(state["progress"])
+        return Saved(progress, path / "model", state["optimizer"], state["random_state"], state["more"])
     except (OSError, RuntimeError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
         raise CheckpointError(f"trainer.pt cannot be read: {error}") from error
 

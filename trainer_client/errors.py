@@ -4,6 +4,7 @@ TrainerError
 ├── ConfigError                 the configuration is impossible, or a key is unknown
 ├── DataError                   a data file or a model directory cannot be used
 ├── CheckpointError             no usable checkpoint, or the run directory is already taken
+├── AlarmRaised                 the monitor ended the run
 └── RewardError                 the reward server
     ├── RewardUnavailable       transient: no connection, overload, time-out, a body that is no answer
     ├── RewardRejected          permanent: the request itself is refused; trying again cannot help
@@ -27,6 +28,10 @@ class DataError(TrainerError):
 
 class CheckpointError(TrainerError):
     """There is no usable checkpoint, or the run directory is taken."""
+
+
+class AlarmRaised(TrainerError):
+    """A metric left its bounds, and the configuration says that this ends the run; the message says how to go on."""
 
 
 class RewardError(TrainerError):

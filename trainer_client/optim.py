@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import torch
 from torch.nn import Parameter
 
-from trainer_client.config import OptimConfig
+from trainer_client.config.optim import OptimConfig
 
 
 def learning_rate(config: OptimConfig, step: int, total_steps: int) -> float:

@@ -69,6 +69,15 @@ class Unanswered:
 Answer = ScoreResult | Unanswered
 
 
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Who judged: the server's version, and the rules by name and by hash of their content."""
+
+    version: str
+    profile: str | None
+    profile_hash: str
+
+
 class Patience:
     """How long a step waits for a server that answers nothing: counted from the first failure after a success."""
 
@@ -119,17 +128,23 @@ class RewardClient:
     ) -> None:
         await self._http.aclose()
 
-    async def score(self, items: Sequence[ScoreItem], patience: Patience) -> list[Answer]:
+    async def score(
+        self, items: Sequence[ScoreItem], patience: Patience, judges: set[Judge] | None = None
+    ) -> list[Answer]:
         """One answer for each item, in order. Raises RewardRejected when the server refuses a request.
+
+        To `judges` is added who answered: more than one when the server was replaced meanwhile.
 
         Items of one `group_id` that follow each other are always in one request, so that rules that compare the
         completions of a prompt see all of them.
         """
         parts = _parts(items, self._config.batch_items)
-        answered = await asyncio.gather(*(self._score_part(part, patience) for part in parts))
+        answered = await asyncio.gather(*(self._score_part(part, patience, judges) for part in parts))
         return [answer for part in answered for answer in part]
 
-    async def _score_part(self, items: Sequence[ScoreItem], patience: Patience) -> list[Answer]:
+    async def _score_part(
+        self, items: Sequence[ScoreItem], patience: Patience, judges: set[Judge] | None
+    ) -> list[Answer]:
         """One request, and further ones for the items that the server failed to judge, with their whole groups."""
         answers: list[Answer] = [Unanswered("not asked") for _ in items]
         waiting = list(range(len(items)))
@@ -138,20 +153,22 @@ class RewardClient:
                 await asyncio.sleep(self._backoff_seconds(attempt - 1))
             asked = _with_their_groups(items, waiting)
             try:
-                results = await self._request([items[place] for place in asked], attempt, patience)
+                response = await self._request([items[place] for place in asked], attempt, patience)
             except RewardUnavailable as fault:
                 _fill(answers, waiting, Unanswered(str(fault)))
                 if fault.replay:  # patience is over
                     break
                 continue
-            fresh = dict(zip(asked, results, strict=True))
+            if judges is not None:
+                judges.add(Judge(response.version, response.profile, response.profile_hash))
+            fresh = dict(zip(asked, response.results, strict=True))
             waiting = _store(answers, waiting, [fresh[place] for place in waiting])
             if not waiting:
                 break
         return answers
 
-    async def _request(self, items: Sequence[ScoreItem], attempt: int, patience: Patience) -> list[ScoreResult]:
-        """The results of one request, tried until the patience is over.
+    async def _request(self, items: Sequence[ScoreItem], attempt: int, patience: Patience) -> ScoreResponse:
+        """The answer to one request, tried until the patience is over.
 
         Retries carry the same idempotency key, so that work already done is not done again; `attempt` changes the
         key, so that a faulty answer is not replayed.
@@ -176,7 +193,7 @@ class RewardClient:
                 continue
             patience.succeeded()
             self._recovered()
-            return _checked_results(response, items)
+            return _checked(response, items)
 
     def _body(self, items: Sequence[ScoreItem]) -> bytes:
         request = {
@@ -259,14 +276,15 @@ def _store(answers: list[Answer], places: Sequence[int], results: Sequence[Score
     return again
 
 
-def _checked_results(response: httpx.Response, items: Sequence[ScoreItem]) -> list[ScoreResult]:
-    """The results, one for each item in its order. Anything else is a fault of the server: RewardUnavailable."""
+def _checked(response: httpx.Response, items: Sequence[ScoreItem]) -> ScoreResponse:
+    """The answer, with one result for each item, in order. All else is a fault of the server: RewardUnavailable."""
     try:
-        results = ScoreResponse.model_validate_json(response.content).results
+        answer = ScoreResponse.model_validate_json(response.content)
     except ValidationError as error:
         fault = error.errors()[0]
         where = ".".join(map(str, fault["loc"]))
         raise RewardUnavailable(f"answer is no ScoreResponse: {where}: {fault['msg']}", replay=False) from error
+    results = answer.results
     if len(results) != len(items):
         raise RewardUnavailable(f"{len(items)} items were sent, {len(results)} results came", replay=False)
     for place, (item, result) in enumerate(zip(items, results, strict=True)):
@@ -277,7 +295,7 @@ def _checked_results(response: httpx.Response, items: Sequence[ScoreItem]) -> li
             )
         if result.reward is not None and not math.isfinite(result.reward):
             raise RewardUnavailable(f"result {place} has the reward {result.reward}", replay=False)
-    return results
+    return answer
 
 
 def _refusal(response: httpx.Response) -> RewardUnavailable | RewardRejected:

@@ -14,8 +14,8 @@ from typing import Any
 from reward_server.wire import ScoreItem, ScoreResult, Status
 from trainer_client.config import RewardConfig
 from trainer_client.errors import ConfigError, RewardsMissing
-from trainer_client.reward_client import Answer, Patience, RewardClient, Unanswered
-from trainer_client.types import Example, Judged, RolloutGroup, RolloutScore, ScoredGroup
+from trainer_client.reward_client import Answer, Judge, Patience, RewardClient, Unanswered
+from trainer_client.types import Example, Judged, JudgedStep, RolloutGroup, RolloutScore, ScoredGroup
 
 
 class RewardScorer:
@@ -56,11 +56,13 @@ class RewardScorer:
         """Start a coroutine in the thread."""
         return asyncio.run_coroutine_threadsafe(task, self._loop)
 
-    async def score(self, items: Sequence[ScoreItem], patience: Patience) -> list[Answer]:
+    async def score(
+        self, items: Sequence[ScoreItem], patience: Patience, judges: set[Judge] | None = None
+    ) -> list[Answer]:
         """One answer for each item; to be run in the thread."""
         if self._client is None:
             raise RuntimeError("the scorer is used outside its `with` block")
-        return await self._client.score(items, patience)
+        return await self._client.score(items, patience, judges)
 
     async def _open(self) -> RewardClient:
         return RewardClient(self._config, api_key=self._api_key, notice=self._notice)
@@ -75,12 +77,16 @@ class RewardScorer:
 
 
 class Scoring:
-    """One round: groups are sent as they come, the scores are collected at the end."""
+    """One round: groups are sent as they come, the scores are collected at the end.
+
+    After `collect`, `judges` is who answered: more than one when the server was replaced during the round.
+    """
 
     def __init__(self, scorer: RewardScorer, label: str, patience: Patience) -> None:
         self._scorer = scorer
         self._label = label
         self._patience = patience
+        self.judges: set[Judge] = set()
         self._sent: list[tuple[Sequence[RolloutGroup], Future[list[Answer]]]] = []
         self._count = 0
 
@@ -95,12 +101,13 @@ class Scoring:
                 ground_truth=group.prompt.example.ground_truth,
                 completion_tokens=len(rollout.token_ids),
                 finish_reason="length" if rollout.truncated else "stop",
+                think_prefilled=group.prompt.think_prefilled,
             )
             for place, group in enumerate(groups)
             for member, rollout in enumerate(group.rollouts)
         ]
         self._count += len(groups)
-        self._sent.append((groups, self._scorer.run(self._scorer.score(items, self._patience))))
+        self._sent.append((groups, self._scorer.run(self._scorer.score(items, self._patience, self.judges))))
 
     def collect(self) -> list[ScoredGroup]:
         """All groups sent, in order, with their scores. Raises RewardRejected when the server refuses."""
@@ -116,11 +123,14 @@ def rollout_score(answer: Answer) -> RolloutScore:
     if isinstance(answer, Unanswered):
         return RolloutScore(Judged.UNSCORED, None, reason=answer.reason)
     components = _component_values(answer)
+    details = {name: component.detail for name, component in answer.components.items()}
     if answer.status is Status.OK:
-        return RolloutScore(Judged.SCORED, answer.reward, components, tuple(answer.flags))
+        steps = tuple(JudgedStep(one.component, one.start, one.end, one.value) for one in answer.step_rewards)
+        flags = tuple(answer.flags)
+        return RolloutScore(Judged.SCORED, answer.reward, components, flags, details=details, steps=steps)
     reason = f"{answer.error.code}: {answer.error.message}" if answer.error else ""
     judged = Judged.SKIPPED if answer.status is Status.SKIPPED else Judged.UNSCORED
-    return RolloutScore(judged, None, components, tuple(answer.flags), reason)
+    return RolloutScore(judged, None, components, tuple(answer.flags), reason, details=details)
 
 
 class UnscoredWatch:

@@ -7,9 +7,9 @@ import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from trainer_client.config import TrainConfig
+from trainer_client.config import RunConfig
 from trainer_client.errors import CheckpointError, ConfigError
 
 CONFIG = "config.json"
@@ -19,7 +19,25 @@ REFERENCE = "reference"
 LIBRARIES = ("assay", "torch", "transformers", "tokenizers", "numpy", "httpx", "pydantic")
 
 
-def open_run_dir(config: TrainConfig) -> Path:
+class Recipe(Protocol):
+    """What the configuration of every command has."""
+
+    @property
+    def resume(self) -> bool:
+        """Whether to go on with the run that is there."""
+        ...
+
+    @property
+    def run(self) -> RunConfig:
+        """Where the run lies."""
+        ...
+
+    def model_dump(self, *, mode: str) -> dict[str, Any]:
+        """All settings as values of JSON."""
+        ...
+
+
+def open_run_dir(config: Recipe) -> Path:
     """Create the run's directory, or accept the existing one on resume. Raises CheckpointError when it is taken."""
     directory = config.run.dir
     if not config.resume and (directory / CONFIG).exists():
@@ -28,23 +46,29 @@ def open_run_dir(config: TrainConfig) -> Path:
     return directory
 
 
-def changed_settings(directory: Path, config: TrainConfig) -> list[str]:
+def changed_settings(directory: Path, config: Recipe) -> list[str]:
     """Settings that differ from those the run was last started with, as `key: old -> new`."""
+    changes = settings_changes(directory, config)
+    if other := [key for key in changes if key.startswith("model.")]:
+        raise ConfigError(
+            f"--resume goes on with the model of the run; {', '.join(other)} cannot change: start a new run"
+        )
+    return [f"{key}: {old} -> {new}" for key, (old, new) in changes.items()]
+
+
+def settings_changes(directory: Path, config: Recipe) -> dict[str, tuple[Any, Any]]:
+    """The dotted key of each setting that differs from the run's last start, with its old and new value."""
     try:
         record = json.loads((directory / CONFIG).read_text(encoding="utf-8"))
         old = _flat(record["config"])
     except (OSError, json.JSONDecodeError, KeyError, TypeError):
-        return []
+        return {}
     new = _flat(config.model_dump(mode="json"))
-    differing = [key for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key) and key != "resume"]
-    if other := [key for key in differing if key.startswith("model.")]:
-        raise ConfigError(
-            f"--resume goes on with the model of the run; {', '.join(other)} cannot change: start a new run"
-        )
-    return [f"{key}: {old.get(key)} -> {new.get(key)}" for key in differing]
+    keys = sorted(old.keys() | new.keys())
+    return {key: (old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key) and key != "resume"}
 
 
-def write_config(directory: Path, config: TrainConfig) -> None:
+def write_config(directory: Path, config: Recipe) -> None:
     """Write the resolved configuration with the commit and the versions that will run it."""
     record: dict[str, Any] = {
         "config": config.model_dump(mode="json"),

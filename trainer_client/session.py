@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,16 +13,22 @@ from transformers import PreTrainedModel
 
 from trainer_client.checkpoint import CheckpointStore, Saved
 from trainer_client.config import TrainConfig
+from trainer_client.config.critic import CriticConfig
+from trainer_client.critic import Critic
 from trainer_client.data import PromptBuilder, Shuffled, load_examples
 from trainer_client.display import Display
-from trainer_client.errors import CheckpointError, ConfigError, RewardUnavailable
+from trainer_client.errors import AlarmRaised, CheckpointError, ConfigError, RewardUnavailable
 from trainer_client.evaluate import evaluate
+from trainer_client.gather import Draw
+from trainer_client.learner import Learner, Rates, move_towards
 from trainer_client.model import load_model, open_model
-from trainer_client.optim import build_optimizer
+from trainer_client.monitor import Alarm
+from trainer_client.optim import build_optimizer, learning_rate
 from trainer_client.policy import frozen_copy_of
 from trainer_client.progress import Progress, Stage
 from trainer_client.randomness import random_state, restore_random_state, seed_everything
 from trainer_client.rewards import RewardScorer, UnscoredWatch
+from trainer_client.rollouts import Collected, collect_rollouts
 from trainer_client.run_dir import CHECKPOINTS, REFERENCE
 from trainer_client.run_log import RunLog
 from trainer_client.sampler.hf import TransformersSampler
@@ -51,6 +57,8 @@ class Session:
         self.watch = UnscoredWatch(config.reward)
         self.optimizer: torch.optim.Optimizer | None = None
         self._optimizer_state = saved.optimizer if saved else None
+        self.learner: Learner | None = None
+        self._more = saved.more if saved else {}
         if saved:
             restore_random_state(saved.random_state, self.sampler.generator)
         self._random_state = random_state(self.sampler.generator)
@@ -61,7 +69,8 @@ class Session:
             self.model = load_model(saved.model_dir, self.device)
         else:
             self.model = open_model(self.config.model, self.device)
-        self.sampler = TransformersSampler(self.model, self.config.rl.sampler, self.config.seed)
+        locate_text = self.config.rl.advantage.process is not None
+        self.sampler = TransformersSampler(self.model, self.config.rl.sampler, self.config.seed, locate_text)
 
     def _open_data(self) -> None:
         self._prompts = PromptBuilder(self.config.data, self.model.tokenizer)
@@ -108,15 +117,67 @@ class Session:
         self.optimizer = optimizer
         return optimizer
 
-    def open_reference(self) -> PreTrainedModel | None:
-        """The policy as it was when RL began, frozen; None without a KL term. It lies beside the checkpoints."""
-        if self.config.rl.loss.beta == 0:
+    def open_learner(self) -> Learner:
+        """All that RL trains, as it is in the checkpoint that this session began with, or new."""
+        optimizer = self.open_optimizer(Stage.RL)
+        self.learner = Learner(self.model.network, optimizer, self._open_reference())
+        if self.config.rl.critic is not None:
+            self._open_critic(self.learner, self.config.rl.critic)
+        return self.learner
+
+    def _open_critic(self, learner: Learner, config: CriticConfig) -> None:
+        learner.critic = Critic.beside(learner.network, own_trunk=config.trunk == "own")
+        learner.critic_optimizer = build_optimizer(learner.critic.parameters(), config.optim)
+        if self.progress.step > 0:
+            try:
+                learner.critic.load_state_dict(self._more["critic"])
+                learner.critic_optimizer.load_state_dict(self._more["critic_optimizer"])
+            except (KeyError, RuntimeError, ValueError) as error:
+                raise CheckpointError(f"the checkpoint holds no critic of this shape: {error}") from error
+
+    def _open_reference(self) -> PreTrainedModel | None:
+        """The policy as it was when RL began, frozen; None without a KL term. It lies beside the checkpoints.
+
+        One that follows the policy lies inside of them.
+        """
+        if self.config.rl.loss.kl.beta == 0:
             return None
         directory = self.directory / REFERENCE
         if self.progress.step == 0:
             self.model.save(directory)
             return frozen_copy_of(self.model.network)
-        return load_model(directory, self.device).network.requires_grad_(False)
+        reference = load_model(directory, self.device).network.requires_grad_(False)
+        if "reference" in self._more:
+            reference.load_state_dict(self._more["reference"])
+        return reference
+
+    def refresh_reference(self) -> None:
+        """Have the reference follow the policy, where and when it does."""
+        config, learner = self.config.rl.reference, self.learner
+        due = config.refresh != "never" and self.progress.step % config.every == 0
+        if due and learner is not None and learner.reference is not None:
+            move_towards(learner.reference, learner.network, 1.0 if config.refresh == "copy" else config.rate)
+
+    def rates(self, step: int) -> Rates:
+        """The learning rates of an RL step."""
+        config = self.config.rl
+        critic = learning_rate(config.critic.optim, step, config.steps) if config.critic else None
+        return Rates(learning_rate(config.optim, step, config.steps), critic)
+
+    def draw(self, step: int) -> Draw:
+        """What samples and scores groups of the next prompts, for one RL step."""
+
+        def groups(sampling: int, prompts: int) -> Collected:
+            return collect_rollouts(
+                self.sampler,
+                self.scorer.begin(f"rl-{step}.{sampling}" if sampling else f"rl-{step}"),
+                self.as_prompts(self.rl_data.take(prompts)),
+                self.config.rl.group,
+                self.config.rl.sampler.batch_rows,
+                self.progress.policy_version,
+            )
+
+        return groups
 
     def check_server(self) -> None:
         """Have one completion judged before any work is done: address, key, profile and component must be right."""
@@ -153,13 +214,44 @@ class Session:
 
     def save(self) -> None:
         """Write a checkpoint of the last finished step."""
-        self.store.save(self.progress, self.model, self.optimizer, self._random_state)
+        self.store.save(self.progress, self.model, self.optimizer, self._random_state, self._beside_the_policy())
+
+    def _beside_the_policy(self) -> dict[str, Any]:
+        """The states of the critic and of a reference that moves."""
+        learner, more = self.learner, {}
+        if learner is None:
+            return {}
+        if learner.critic is not None and learner.critic_optimizer is not None:
+            more["critic"] = learner.critic.state_dict()
+            more["critic_optimizer"] = learner.critic_optimizer.state_dict()
+        if learner.reference is not None and self.config.rl.reference.refresh != "never":
+            more["reference"] = learner.reference.state_dict()
+        return more
 
     def save_if_due(self, last: int) -> None:
         """Write a checkpoint every `run.checkpoint_every` steps and after the stage's last."""
         step, every = self.progress.step, self.config.run.checkpoint_every
         if step == last or (every and step % every == 0):
             self.save()
+
+    def heed(self, alarms: Sequence[Alarm]) -> None:
+        """Tell the alarms of a step. Raises AlarmRaised where they end the run; a pause writes a checkpoint first."""
+        step, action = self.progress.step, self.config.monitor.on_alarm
+        for alarm in alarms:
+            self.display.notice(f"alarm at rl step {step}: {alarm.message}")
+        if not alarms or action == "warn":
+            return
+        told = "; ".join(alarm.message for alarm in alarms)
+        if action == "pause":
+            self.save()
+            raise AlarmRaised(
+                f"paused after rl step {step}: {told}. A checkpoint is written: go on with --resume, with other "
+                "settings where you like, or with --monitor.on_alarm warn"
+            )
+        raise AlarmRaised(
+            f"stopped after rl step {step}: {told}. --resume goes back to the last checkpoint written before; "
+            "change a setting first, or the same will happen"
+        )
 
 
 def _device(config: TrainConfig) -> torch.device:

@@ -11,7 +11,7 @@ import torch
 from trainer_client.batching import acting_rows, demonstration_batch, micro_batches
 from trainer_client.config import SftConfig
 from trainer_client.errors import DataError
-from trainer_client.loss import demonstration_loss
+from trainer_client.losses.demonstration import demonstration_loss
 from trainer_client.model import LanguageModel
 from trainer_client.optim import apply_gradients
 from trainer_client.policy import token_log_probs

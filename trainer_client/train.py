@@ -1,34 +1,52 @@
 """The run from start to end, and the only loops: cold start, then reinforcement learning. `__main__` alone imports it.
 
 One step of reinforcement learning:
-    prompts [P] -> sampler -> groups [P, G] -> reward server -> scores [P, G] -> advantages [P, G]
-                -> rows [B, T] -> loss -> optimizer -> policy version + 1
+    prompts [P] -> sampler -> groups [P, G] -> reward server -> scores [P, G]     gather
+                -> rows [B, T] -> old policy, reference, values [B, T]            measured
+                -> rewards, kept members -> advantages [B, T]                     lesson_of
+                -> loss -> optimizer -> policy version + 1                        update_policy
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from typing import Any
 
 import torch
-from transformers import PreTrainedModel
 
-from trainer_client.advantages import dead_groups, grpo_advantages
+from trainer_client.announce import opening_lines
 from trainer_client.batching import rollout_batch
 from trainer_client.config import TrainConfig
+from trainer_client.control import adapted, current_entropy_coef
 from trainer_client.display import Display
 from trainer_client.errors import RewardError
-from trainer_client.metrics import learning_metrics, rewards_and_mask, score_metrics, text_metrics, timing_metrics
+from trainer_client.gather import gather
+from trainer_client.groups import scored_rows
+from trainer_client.learner import Learner, Rates
+from trainer_client.lesson import lesson_of
+from trainer_client.measure import measured
+from trainer_client.metrics import (
+    control_metrics,
+    critic_metrics,
+    learning_metrics,
+    sampled_tokens,
+    sampling_metrics,
+    score_metrics,
+    text_metrics,
+    timing_metrics,
+)
+from trainer_client.monitor import Alarm, examined
 from trainer_client.optim import learning_rate
-from trainer_client.progress import Stage
+from trainer_client.progress import Controls, Stage
 from trainer_client.report import Summary, summary_lines, write_report
 from trainer_client.rewards import RewardScorer
-from trainer_client.rollouts import collect_rollouts
 from trainer_client.run_dir import FINAL_MODEL, changed_settings, open_run_dir, write_config
 from trainer_client.session import Session
 from trainer_client.sft import sft_step
-from trainer_client.update import update_policy
+from trainer_client.types import ScoredGroup
+from trainer_client.update import UpdateResult, update_policy
 
 
 def train(config: TrainConfig) -> Summary:
@@ -45,6 +63,8 @@ def train(config: TrainConfig) -> Summary:
         for change in changed_settings(directory, config):
             display.notice(f"changed since the run began: {change}")
         write_config(directory, config)
+        if config.rl.steps:
+            display.notice("\n".join(opening_lines(config.preset, config.rl)))
         try:
             cold_start(session)
             reinforce(session)
@@ -77,56 +97,68 @@ def cold_start(session: Session) -> None:
 
 def reinforce(session: Session) -> None:
     """The steps of reinforcement learning that are still to be done, with evaluations before, between and after."""
-    config = session.config.rl
-    optimizer = session.open_optimizer(Stage.RL)
-    reference = session.open_reference()
+    steps = session.config.rl.steps
+    learner = session.open_learner()
     session.evaluate_if_due()
     if session.progress.step == 0:
         session.save()
-    for step in range(session.progress.step + 1, config.steps + 1):
-        metrics = rl_step(session, optimizer, reference, step)
-        session.display.step(session.log.step(Stage.RL, step, metrics), config.steps)
+    for step in range(session.progress.step + 1, steps + 1):
+        metrics, alarms = rl_step(session, learner, step)
+        session.refresh_reference()
+        session.display.step(session.log.step(Stage.RL, step, metrics), steps)
         session.evaluate_if_due()
-        session.save_if_due(config.steps)
+        session.heed(alarms)
+        session.save_if_due(steps)
 
 
-def rl_step(
-    session: Session, optimizer: torch.optim.Optimizer, reference: PreTrainedModel | None, step: int
-) -> dict[str, Any]:
-    """One step of reinforcement learning; returns its metrics."""
-    config, progress = session.config.rl, session.progress
+def rl_step(session: Session, learner: Learner, step: int) -> tuple[dict[str, Any], list[Alarm]]:
+    """One step of reinforcement learning; returns its metrics and the alarms that they raise."""
+    config, progress, component = session.config.rl, session.progress, session.config.evaluation.accuracy_component
     started = time.perf_counter()
-    prompts = session.as_prompts(session.rl_data.take(config.prompts))
-    collected = collect_rollouts(
-        session.sampler,
-        session.scorer.begin(f"rl-{step}"),
-        prompts,
-        config.group,
-        config.sampler.batch_rows,
-        progress.policy_version,
-    )
-    session.watch.check(collected.groups)
+    gathered = gather(session.draw(step), config.prompts, config.selection.dynamic_sampling, component)
+    session.watch.check(gathered.seen)
 
-    updating = time.perf_counter()
-    rewards, scored = rewards_and_mask(collected.groups)
-    advantages = grpo_advantages(rewards, scored, config.advantage)
-    batch = rollout_batch(collected.groups, advantages, session.model.pad_id)
-    rate = learning_rate(config.optim, step, config.steps)
-    result = update_policy(session.model.network, optimizer, batch, config, rate, reference)
+    updating, rates = time.perf_counter(), session.rates(step)
+    result, controls = learn(session, learner, gathered.groups, rates)
     ended = time.perf_counter()
 
+    tokens = progress.sampled_tokens + sampled_tokens(gathered.seen)
+    metrics = (
+        score_metrics(gathered.seen, component)
+        | text_metrics(gathered.seen)
+        | sampling_metrics(gathered, tokens)
+        | learning_metrics(result, rates, progress.policy_version)
+        | critic_metrics(result, rates)
+        | control_metrics(progress.controls, config.loss)
+        | timing_metrics(gathered, ended - updating, ended - started)
+    )
+    alarms, health = examined(metrics, progress.health, session.config.monitor)
     session.advance(
         step=step,
         rl_cursor=session.rl_data.cursor,
         policy_version=progress.policy_version + result.steps,
         bad_gradients=progress.bad_gradients + result.skipped_steps,
+        sampled_tokens=tokens,
+        controls=controls,
+        health=health,
     )
-    return (
-        score_metrics(collected.groups, session.config.evaluation.accuracy_component)
-        | text_metrics(collected.groups)
-        | learning_metrics(result, dead_groups(rewards, scored), rate, progress.policy_version)
-        | timing_metrics(collected, ended - updating, ended - started)
-    )
+    return metrics | {"alarms": [alarm.message for alarm in alarms]}, alarms
+
+
+def learn(
+    session: Session, learner: Learner, groups: Sequence[ScoredGroup], rates: Rates
+) -> tuple[UpdateResult, Controls]:
+    """Groups to optimizer steps; without a group there are none. Returns what they did and the next step's controls."""
+    config, controls = session.config.rl, session.progress.controls
+    if not groups:
+        return UpdateResult(), controls
+    batch = rollout_batch(groups, session.model.pad_id)
+    batch = measured(learner, batch, scored_rows(groups), config)
+    lesson = lesson_of(groups, batch, config, controls)
+    entropy_coef = current_entropy_coef(controls, config.loss)
+    result = update_policy(learner, lesson.batch, config, rates, entropy_coef)
+    rows = int(lesson.members.sum())
+    return result, adapted(controls, config.loss, result.sums, lesson.reward_kl, rows, lesson.window)
 
 
 def finish(session: Session, started: float) -> Summary:

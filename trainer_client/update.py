@@ -1,26 +1,33 @@
-"""One rollout batch to optimizer steps: minibatches, micro-batches, and the parity of sampler and trainer."""
+"""One lesson to optimizer steps of the policy and of the critic: minibatches, micro-batches, sums for the record."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel
 
 from trainer_client.batching import acting_rows, micro_batches, teaching_rows
 from trainer_client.config import RlConfig
-from trainer_client.loss import StepNormaliser, grpo_loss
+from trainer_client.config.critic import CriticConfig
+from trainer_client.critic import Critic
+from trainer_client.learner import Learner, Rates
+from trainer_client.losses.aggregation import StepNormaliser
+from trainer_client.losses.entropy import entropy_threshold
+from trainer_client.losses.parts import LossSums, PolicyInputs, StepState
+from trainer_client.losses.policy_loss import policy_loss
+from trainer_client.losses.value import ValueParts, ValueSums, value_loss
 from trainer_client.optim import apply_gradients
-from trainer_client.policy import token_log_probs
+from trainer_client.policy import PolicyOutputs, policy_outputs
 from trainer_client.types import TrainBatch
 
 
 @dataclass(slots=True)
 class UpdateResult:
-    """What the optimizer steps of one rollout batch did. Sums are over the action tokens that were trained on.
+    """What the optimizer steps of one rollout batch did; `sums` are over the action tokens that were trained on.
 
     `log_prob_gap` is max |log pi_sampler - log pi_trainer| before the first step, where both have the same weights.
+    Gradient norms are those of the last step, before clipping. `value_loss` and what follows are zero without a critic.
     """
 
     loss: float = 0.0
@@ -28,81 +35,145 @@ class UpdateResult:
     skipped_steps: int = 0
     grad_norm: float = 0.0
     log_prob_gap: float = 0.0
-    clipped: float = 0.0
-    kl: float = 0.0
-    tokens: float = 0.0
+    sums: LossSums = field(default_factory=LossSums)
+    value_loss: float = 0.0
+    value_sums: ValueSums = field(default_factory=ValueSums)
+    critic_grad_norm: float = 0.0
+
+    def add(self, share: UpdateResult) -> None:
+        """Count the losses and sums of one optimizer step."""
+        self.loss += share.loss
+        self.sums = self.sums.plus(share.sums)
+        self.value_loss += share.value_loss
+        self.value_sums = self.value_sums.plus(share.value_sums)
 
 
 def update_policy(
-    network: PreTrainedModel,
-    optimizer: torch.optim.Optimizer,
-    batch: TrainBatch,
-    config: RlConfig,
-    rate: float,
-    reference: PreTrainedModel | None,
+    learner: Learner, batch: TrainBatch, config: RlConfig, rates: Rates, entropy_coef: float | None = None
 ) -> UpdateResult:
     """Take `epochs * minibatches` optimizer steps on the batch; steps with nothing to learn from are left out.
 
-    The sampler's log-probs serve as those of the old policy: it had the weights this batch begins with.
+    `entropy_coef` None: the configured one. Raises ValueError for several steps on a batch without old log-probs:
+    after the first one nothing else says which policy drew the tokens.
     """
+    if config.epochs * config.minibatches > 1 and batch.old_log_probs is None:
+        raise ValueError("several optimizer steps on a batch need its old_log_probs: measure the batch first")
     result = UpdateResult()
     everyone = torch.arange(len(batch.input_ids))
     for epoch in range(config.epochs):
         for number, rows in enumerate(everyone.chunk(config.minibatches)):
-            share = accumulate_gradients(network, batch.rows(rows), config, reference)
-            _add(result, share)
+            share = accumulate_gradients(learner, batch.rows(rows), config, entropy_coef)
+            result.add(share)
             if number == 0 and epoch == 0:
                 result.log_prob_gap = share.log_prob_gap
-            if share.tokens:
-                norm, taken = apply_gradients(optimizer, config.optim, rate)
-                result.grad_norm = norm
-                result.steps += taken
-                result.skipped_steps += not taken
+            _step(learner, share, config, rates, result)
     return result
 
 
-def accumulate_gradients(
-    network: PreTrainedModel, batch: TrainBatch, config: RlConfig, reference: PreTrainedModel | None
-) -> UpdateResult:
-    """Add the gradient of one optimizer step, a micro-batch at a time.
+def _step(learner: Learner, share: UpdateResult, config: RlConfig, rates: Rates, result: UpdateResult) -> None:
+    """One step of each optimizer that has something to learn from."""
+    if share.sums.tokens:
+        result.grad_norm, taken = apply_gradients(learner.optimizer, config.optim, rates.policy)
+        result.steps += taken
+        result.skipped_steps += not taken
+    if share.value_sums.tokens and learner.critic_optimizer is not None and config.critic and rates.critic is not None:
+        result.critic_grad_norm, taken = apply_gradients(learner.critic_optimizer, config.critic.optim, rates.critic)
+        result.skipped_steps += not taken
 
-    Without a KL term rows whose advantage is zero have no gradient and are not computed, but they count in the
+
+def accumulate_gradients(
+    learner: Learner, batch: TrainBatch, config: RlConfig, entropy_coef: float | None = None
+) -> UpdateResult:
+    """Add the gradient of one optimizer step, a micro-batch at a time; how it is cut changes nothing but rounding.
+
+    Where only advantages give a gradient, rows whose advantage is zero are not computed; they count in the
     normaliser: the result is the same, the work is less.
     """
     total = StepNormaliser.of(batch.action_mask, config.sampler.max_new_tokens)
-    rows = teaching_rows(batch) if reference is None else acting_rows(batch)
+    state = StepState(entropy_coef, _threshold(learner, batch, config))
     share = UpdateResult()
-    for piece in micro_batches(batch, rows, config.micro_batch):
-        micro = piece.to(network.device)
-        log_probs = token_log_probs(network, micro, config.sampler.temperature)
-        parts = grpo_loss(
-            log_probs,
-            micro.old_log_probs,
-            micro.advantages,
-            micro.action_mask,
-            total,
-            config.loss,
-            _reference_log_probs(reference, micro, config),
-        )
-        parts.loss.backward()  # type: ignore[no-untyped-call]
-        gap = float(((log_probs.detach() - micro.old_log_probs) * micro.action_mask).abs().max())
-        share.log_prob_gap = max(share.log_prob_gap, gap)
+    for piece in micro_batches(batch, _policy_rows(learner, batch, config), config.micro_batch):
+        micro = piece.to(learner.network.device)
+        outputs = _outputs(learner, micro, config)
+        parts = policy_loss(_policy_inputs(outputs, micro), total, config.loss, state)
+        loss = parts.loss
+        if config.critic is not None and config.critic.trunk == "shared" and learner.critic is not None:
+            loss = loss + _add_value(share, learner.critic.values(outputs.states), micro, total, config.critic)
+        loss.backward()  # type: ignore[no-untyped-call]
+        share.log_prob_gap = max(share.log_prob_gap, _gap(outputs.log_probs, micro))
         share.loss += float(parts.loss.detach())
-        share.clipped += parts.clipped
-        share.kl += parts.kl
-        share.tokens += parts.tokens
+        share.sums = share.sums.plus(parts.sums)
+    if config.critic is not None and config.critic.trunk == "own" and learner.critic is not None:
+        _accumulate_value(share, learner, learner.critic, batch, total, config)
     return share
 
 
-def _reference_log_probs(reference: PreTrainedModel | None, micro: TrainBatch, config: RlConfig) -> Tensor | None:
-    if reference is None:
+def _policy_rows(learner: Learner, batch: TrainBatch, config: RlConfig) -> Tensor:
+    """Rows that give the policy's network a gradient, or a divergence for the record."""
+    shared = config.critic is not None and config.critic.trunk == "shared"
+    everyone = batch.reference_log_probs is not None or config.loss.entropy.in_loss or shared
+    return acting_rows(batch) if everyone else teaching_rows(batch)
+
+
+def _outputs(learner: Learner, micro: TrainBatch, config: RlConfig) -> PolicyOutputs:
+    entropy = config.loss.entropy.in_loss or config.loss.entropy.top_share < 1.0
+    return policy_outputs(
+        learner.network, micro, config.sampler.temperature, entropy=entropy, chunk=config.logits_chunk
+    )
+
+
+def _policy_inputs(outputs: PolicyOutputs, micro: TrainBatch) -> PolicyInputs:
+    return PolicyInputs(
+        outputs.log_probs,
+        micro.old_log_probs,
+        micro.advantages,
+        micro.action_mask,
+        reference_log_probs=micro.reference_log_probs,
+        sampler_log_probs=micro.sampler_log_probs,
+        entropy=outputs.entropy,
+    )
+
+
+@torch.no_grad()
+def _threshold(learner: Learner, batch: TrainBatch, config: RlConfig) -> float | None:
+    """The entropy from which on a token teaches, over the whole step; None where all tokens do."""
+    if config.loss.entropy.top_share == 1.0:
         return None
-    with torch.no_grad():
-        return token_log_probs(reference, micro, config.sampler.temperature)
+    entropies, masks = [], []
+    for piece in micro_batches(batch, acting_rows(batch), config.micro_batch):
+        entropy = _outputs(learner, piece.to(learner.network.device), config).entropy
+        if entropy is not None:
+            entropies.append(entropy.flatten().cpu())
+            masks.append(piece.action_mask.flatten())
+    if not entropies:
+        return float("inf")
+    return entropy_threshold(torch.cat(entropies), torch.cat(masks), config.loss.entropy.top_share)
 
 
-def _add(result: UpdateResult, share: UpdateResult) -> None:
-    result.loss += share.loss
-    result.clipped += share.clipped
-    result.kl += share.kl
-    result.tokens += share.tokens
+def _accumulate_value(
+    share: UpdateResult, learner: Learner, critic: Critic, batch: TrainBatch, total: StepNormaliser, config: RlConfig
+) -> None:
+    """Add the gradient of a critic with a trunk of its own."""
+    if config.critic is None:
+        return
+    for piece in micro_batches(batch, acting_rows(batch), config.micro_batch):
+        micro = piece.to(learner.network.device)
+        values = critic.values_before(micro, learner.network)
+        _add_value(share, values, micro, total, config.critic).backward()  # type: ignore[no-untyped-call]
+
+
+def _add_value(
+    share: UpdateResult, values: Tensor, micro: TrainBatch, total: StepNormaliser, config: CriticConfig
+) -> Tensor:
+    """The critic's loss of this micro-batch, counted in `share`."""
+    if micro.old_values is None or micro.returns is None:
+        raise ValueError("the critic's loss needs old_values and returns: measure the batch first")
+    parts: ValueParts = value_loss(values, micro.old_values, micro.returns, micro.action_mask, total, config.loss)
+    share.value_loss += float(parts.loss.detach())
+    share.value_sums = share.value_sums.plus(parts.sums)
+    return parts.loss
+
+
+def _gap(log_probs: Tensor, micro: TrainBatch) -> float:
+    gap = (log_probs.detach() - micro.sampler_log_probs).abs()
+    return float(torch.where(micro.action_mask.bool(), gap, torch.zeros_like(gap)).nan_to_num(nan=0.0).max())

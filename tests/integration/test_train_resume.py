@@ -41,7 +41,7 @@ steps = 16
 prompts = 4
 group = 4
 minibatches = 2
-loss = { beta = 0.01 }
+loss = { kl = { beta = 0.01 } }
 sampler = { max_new_tokens = 20 }
 optim = { lr = 1e-3, warmup_steps = 2 }
 [reward]

@@ -17,6 +17,7 @@ from transformers import DynamicCache
 from trainer_client.config import SamplerConfig
 from trainer_client.model import LanguageModel
 from trainer_client.policy import position_ids
+from trainer_client.sampler.text_ends import text_ends
 from trainer_client.types import Prompt, Rollout, RolloutGroup
 
 COMPACT_SHARE = 0.125  # ended rows leave the batch when they are more than this share of it: leaving copies the cache
@@ -63,11 +64,15 @@ class _Live:
 
 
 class TransformersSampler:
-    """The sampler that needs nothing but the model itself. `generator` is its only source of randomness."""
+    """The sampler that needs nothing but the model itself. `generator` is its only source of randomness.
 
-    def __init__(self, model: LanguageModel, config: SamplerConfig, seed: int) -> None:
+    With `locate_text` each rollout says where the text of its tokens ends: process supervision needs it.
+    """
+
+    def __init__(self, model: LanguageModel, config: SamplerConfig, seed: int, locate_text: bool = False) -> None:
         self._model = model
         self._config = config
+        self._locate_text = locate_text
         self._eos = torch.tensor(model.eos_ids, device=model.device)
         self.generator = torch.Generator(device=model.device)
         self.generator.manual_seed(seed)
@@ -167,7 +172,7 @@ class TransformersSampler:
             row[: length if cut else length - 1].tolist()
             for row, length, cut in zip(tokens, lengths, truncated, strict=True)
         ]
-        texts = self._model.tokenizer.batch_decode(spoken, skip_special_tokens=False)
+        texts = [self._decode(ids) for ids in spoken]
         return [
             Rollout(
                 token_ids=tokens[row, :length].clone(),
@@ -176,9 +181,20 @@ class TransformersSampler:
                 text=texts[row],
                 truncated=truncated[row],
                 policy_version=version,
+                text_ends=self._text_ends(spoken[row], texts[row], length),
             )
             for row, length in enumerate(lengths)
         ]
+
+    def _decode(self, token_ids: Sequence[int]) -> str:
+        return str(self._model.tokenizer.decode(list(token_ids), skip_special_tokens=False))
+
+    def _text_ends(self, spoken: Sequence[int], text: str, length: int) -> Tensor | None:
+        """Of the spoken tokens, then the text's length for an end token."""
+        if not self._locate_text:
+            return None
+        ends = text_ends(spoken, text, self._decode)
+        return torch.cat([ends, ends.new_full((length - len(spoken),), len(text))])
 
 
 def left_padded(sequences: Sequence[Sequence[int]], pad_id: int, device: torch.device) -> tuple[Tensor, Tensor]:

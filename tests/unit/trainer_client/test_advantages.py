@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from trainer_client.advantages import dead_groups, grpo_advantages
-from trainer_client.config import AdvantageConfig
+from trainer_client.config.advantage import AdvantageConfig
 
 EXACT = AdvantageConfig(ddof=1, eps=0.0)
 

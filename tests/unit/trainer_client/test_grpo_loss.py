@@ -8,13 +8,34 @@ import pytest
 import torch
 from torch import Tensor
 
-from trainer_client.config import LossConfig
-from trainer_client.loss import StepNormaliser, clipped_policy_loss, demonstration_loss, grpo_loss, k3_divergence
+from trainer_client.config.loss import KlConfig, LossConfig
+from trainer_client.losses.aggregation import StepNormaliser
+from trainer_client.losses.demonstration import demonstration_loss
+from trainer_client.losses.divergence import k3_divergence
+from trainer_client.losses.objective import clip_loss
+from trainer_client.losses.parts import LossParts, PolicyInputs
+from trainer_client.losses.policy_loss import policy_loss
 
 MASK = torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, 0.0]], dtype=torch.float64)
 LOG_PROBS = torch.log(torch.tensor([[0.5, 0.2, 0.9], [0.3, 0.1, 0.1]], dtype=torch.float64))
 OLD = torch.log(torch.tensor([[0.4, 0.4, 0.8], [0.1, 0.1, 0.1]], dtype=torch.float64))
 ADVANTAGES = torch.tensor([[1.0, 1.0, 1.0], [-2.0, -2.0, -2.0]], dtype=torch.float64)
+
+
+def grpo_loss(
+    log_probs: Tensor,
+    old: Tensor,
+    advantages: Tensor,
+    mask: Tensor,
+    total: StepNormaliser,
+    config: LossConfig,
+    reference: Tensor | None = None,
+) -> LossParts:
+    return policy_loss(PolicyInputs(log_probs, old, advantages, mask, reference), total, config)
+
+
+def clipped_policy_loss(config: LossConfig) -> Tensor:
+    return clip_loss((LOG_PROBS - OLD).exp(), ADVANTAGES, config)
 
 
 def by_formula(config: LossConfig) -> list[list[float]]:
@@ -32,14 +53,14 @@ def by_formula(config: LossConfig) -> list[list[float]]:
 
 @pytest.mark.parametrize("config", [LossConfig(), LossConfig(eps_low=0.1, eps_high=0.28)])
 def test_token_losses_follow_the_formula(config: LossConfig) -> None:
-    got = clipped_policy_loss(LOG_PROBS, OLD, ADVANTAGES, config)
+    got = clipped_policy_loss(config)
     for row, expected in zip(got.tolist(), by_formula(config), strict=True):
         assert row == pytest.approx(expected, abs=1e-12)
 
 
 def test_clip_worked_by_hand() -> None:
     # ratios 1.25, 0.5, 1.125 with A = 1: -1.2, -0.5, -1.125; ratio 3 with A = -2: min(-6, -2.4) = -6, loss 6
-    got = clipped_policy_loss(LOG_PROBS, OLD, ADVANTAGES, LossConfig())
+    got = clipped_policy_loss(LossConfig())
     assert got[0].tolist() == pytest.approx([-1.2, -0.5, -1.125], abs=1e-12)
     assert got[1, 0].item() == pytest.approx(6.0, abs=1e-12)
 
@@ -50,14 +71,15 @@ def test_clip_worked_by_hand() -> None:
         ("seq_mean", ((-1.2 - 0.5 - 1.125) / 3 + 6.0) / 2),
         ("token_mean", (-1.2 - 0.5 - 1.125 + 6.0) / 4),
         ("constant", (-1.2 - 0.5 - 1.125 + 6.0) / (2 * 10)),
+        ("seq_sum", (-1.2 - 0.5 - 1.125 + 6.0) / 2),
     ],
 )
 def test_aggregations_worked_by_hand(aggregation: str, expected: float) -> None:
     config = LossConfig.model_validate({"aggregation": aggregation})
     parts = grpo_loss(LOG_PROBS, OLD, ADVANTAGES, MASK, StepNormaliser.of(MASK, 10), config)
     assert parts.loss.item() == pytest.approx(expected, abs=1e-12)
-    assert parts.clipped == 1  # ratio 1.25 with A > 0; ratio 3 with A < 0 keeps its gradient
-    assert parts.tokens == 4
+    assert (parts.sums.clipped_high, parts.sums.clipped_low) == (1, 0)  # 1.25 with A > 0; 3 with A < 0 goes on
+    assert parts.sums.tokens == 4
 
 
 def test_rows_without_actions_do_not_count() -> None:
@@ -120,14 +142,14 @@ def test_kl_pulls_towards_the_reference() -> None:
     reference = torch.tensor([[-1.0, -2.0]], dtype=torch.float64)
     mask = torch.ones(1, 2, dtype=torch.float64)
     nothing = torch.zeros(1, 2, dtype=torch.float64)
-    config = LossConfig(beta=0.1)
+    config = LossConfig(kl=KlConfig(beta=0.1))
     parts = grpo_loss(log_probs, log_probs.detach(), nothing, mask, StepNormaliser.of(mask, 2), config, reference)
     parts.loss.backward()
     assert log_probs.grad is not None
     assert log_probs.grad[0, 0] < 0 < log_probs.grad[0, 1]
     expected = (math.e - 2 + math.exp(-1)) / 2  # (e - 1 - 1) and (1/e + 1 - 1)
     assert parts.loss.item() == pytest.approx(0.1 * expected, abs=1e-12)
-    assert parts.kl == pytest.approx(2 * expected, abs=1e-12)
+    assert parts.sums.kl == pytest.approx(2 * expected, abs=1e-12)
 
 
 def test_extreme_ratios_stay_finite() -> None:
@@ -142,3 +164,12 @@ def test_demonstration_loss_is_a_token_mean() -> None:
     assert demonstration_loss(LOG_PROBS, MASK, 4).item() == pytest.approx(
         -(math.log(0.5) + math.log(0.2) + math.log(0.9) + math.log(0.3)) / 4
     )
+
+
+@pytest.mark.parametrize("filler", [1e30, -math.inf, math.nan])
+def test_demonstrations_end_where_their_mask_ends(filler: float) -> None:
+    log_probs = torch.where(MASK.bool(), LOG_PROBS, filler).requires_grad_()
+    loss = demonstration_loss(log_probs, MASK, 4)
+    assert loss.item() == demonstration_loss(LOG_PROBS, MASK, 4).item()
+    assert torch.equal(torch.autograd.grad(loss, log_probs)[0], -MASK / 4)
+    assert demonstration_loss(LOG_PROBS, torch.zeros_like(MASK), 0).item() == 0.0

@@ -14,7 +14,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from trainer_client.checkpoint import CheckpointStore
-from trainer_client.config import OptimConfig
+from trainer_client.config.optim import OptimConfig
 from trainer_client.model import LanguageModel, load_model
 from trainer_client.optim import build_optimizer
 from trainer_client.progress import Progress, Stage

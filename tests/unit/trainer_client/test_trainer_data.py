@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from trainer_client.addition import addition_examples, worked_solution
 from trainer_client.config import AdditionConfig, DataConfig, FieldsConfig
-from trainer_client.data import PromptBuilder, Shuffled, load_examples, read_jsonl
+from trainer_client.data import FileExamples, PromptBuilder, Shuffled, load_examples
 from trainer_client.errors import DataError
 from trainer_client.model import LanguageModel
+from trainer_client.tasks.addition import addition_examples, worked_solution
 from trainer_client.types import Example
 
 
@@ -74,7 +74,7 @@ def test_jsonl_rows_are_mapped_by_field(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text(json.dumps({"question": "2+2?", "answer": "4", "how": "<think>"}) + "\n\n")
     fields = FieldsConfig(prompt="question", ground_truth="answer", completion="how")
-    assert read_jsonl(path, fields) == [Example("1", "2+2?", "4", "<think>")]
+    assert list(FileExamples(path, fields)) == [Example("1", "2+2?", "4", "<think>")]
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_faulty_rows_are_named(tmp_path: Path, row: str, told: str) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text(row + "\n")
     with pytest.raises(DataError) as raised:
-        read_jsonl(path, FieldsConfig())
+        FileExamples(path, FieldsConfig())
     assert told in str(raised.value)
 
 

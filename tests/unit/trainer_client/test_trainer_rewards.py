@@ -10,7 +10,8 @@ from tests.unit.trainer_client.stand_in import StandIn
 from tests.unit.trainer_client.stand_in_server import failed, score
 from trainer_client.config import RewardConfig
 from trainer_client.errors import ConfigError, RewardRejected, RewardsMissing
-from trainer_client.metrics import rewards_and_mask, score_metrics, text_metrics
+from trainer_client.groups import rewards_and_mask
+from trainer_client.metrics import score_metrics, text_metrics
 from trainer_client.reward_client import Unanswered
 from trainer_client.rewards import RewardScorer, UnscoredWatch, rollout_score
 from trainer_client.types import Example, Judged, Prompt, Rollout, RolloutGroup, RolloutScore, ScoredGroup

@@ -11,8 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from trainer_client.batching import demonstration_batch, rollout_batch, teaching_rows
-from trainer_client.config import OptimConfig, RlConfig, SamplerConfig, SftConfig
+from trainer_client.batching import demonstration_batch, rollout_batch, teaching_rows, with_advantages
+from trainer_client.config import RlConfig, SamplerConfig, SftConfig
+from trainer_client.config.optim import OptimConfig
+from trainer_client.groups import rewards_and_mask
+from trainer_client.learner import Learner, Rates
 from trainer_client.model import LanguageModel
 from trainer_client.optim import apply_gradients, build_optimizer, learning_rate
 from trainer_client.policy import frozen_copy_of, token_log_probs
@@ -41,6 +44,13 @@ def scored_group(prompt: list[int], completions: list[list[int]], rewards: list[
     return ScoredGroup(RolloutGroup(Prompt(Example("0", "", None), "", tuple(prompt)), rollouts), scores)
 
 
+def taught_batch(groups: list[ScoredGroup], advantages: Tensor, pad_id: int) -> TrainBatch:
+    """Rows with one advantage [P, G] each; those that are not scored have no action left."""
+    batch = rollout_batch(groups, pad_id)
+    on_tokens = advantages.reshape(-1, 1).expand(batch.action_mask.shape)
+    return with_advantages(batch, on_tokens, rewards_and_mask(groups)[1], None)
+
+
 def random_batch(rows: int = 64, seed: int = 0) -> TrainBatch:
     """Rows of many lengths, some with advantage zero, some without any action."""
     random = torch.Generator().manual_seed(seed)
@@ -54,7 +64,18 @@ def random_batch(rows: int = 64, seed: int = 0) -> TrainBatch:
         prompt = [number(2, 20) for _ in range(number(1, 7))]
         groups.append(scored_group(prompt, completions, [1.0, 0.0, 1.0, None]))
         advantages.append([1.0, -0.7, 0.0, 0.0])
-    return rollout_batch(groups, torch.tensor(advantages), pad_id=0)
+    batch = taught_batch(groups, torch.tensor(advantages), pad_id=0)
+    return replace(batch, old_log_probs=batch.sampler_log_probs)
+
+
+def with_reference(batch: TrainBatch, model: LanguageModel) -> TrainBatch:
+    """The batch with the log-probs of a reference that equals the policy."""
+    with torch.no_grad():
+        return replace(batch, reference_log_probs=token_log_probs(model.network, batch, 1.0))
+
+
+def learner(model: LanguageModel) -> Learner:
+    return Learner(model.network, build_optimizer(model.network.parameters(), OptimConfig()))
 
 
 def gradients(model: LanguageModel) -> Tensor:
@@ -74,10 +95,10 @@ def config(micro_batch: int, **loss: object) -> RlConfig:
 @pytest.mark.parametrize("beta", [0.0, 0.1])
 def test_gradient_does_not_depend_on_micro_batches(tiny_model: LanguageModel, aggregation: str, beta: float) -> None:
     batch = random_batch()
-    reference = frozen_copy_of(tiny_model.network) if beta else None
+    batch = with_reference(batch, tiny_model) if beta else batch
     found = []
     for micro in (64, 8, 1):
-        accumulate_gradients(tiny_model.network, batch, config(micro, aggregation=aggregation, beta=beta), reference)
+        accumulate_gradients(learner(tiny_model), batch, config(micro, aggregation=aggregation, kl={"beta": beta}))
         found.append(gradients(tiny_model))
     assert found[0].abs().max() > 1e-3
     assert torch.allclose(found[0], found[1], atol=1e-6)
@@ -89,10 +110,10 @@ def test_gradient_of_a_step_is_that_of_the_formula_over_all_its_rows(
     tiny_model: LanguageModel, aggregation: str
 ) -> None:
     batch = random_batch(32)
-    accumulate_gradients(tiny_model.network, batch, config(5, aggregation=aggregation), None)
+    accumulate_gradients(learner(tiny_model), batch, config(5, aggregation=aggregation))
     ours = gradients(tiny_model)
     log_probs, mask = token_log_probs(tiny_model.network, batch, 1.0), batch.action_mask
-    ratio = (log_probs - batch.old_log_probs).exp()
+    ratio = (log_probs - batch.sampler_log_probs).exp()
     per_token = -torch.minimum(ratio * batch.advantages, ratio.clamp(0.8, 1.2) * batch.advantages) * mask
     acting = mask.sum(1) > 0
     by_formula = {
@@ -113,9 +134,9 @@ def test_any_cut_of_any_batch_gives_the_same_gradient(micro: int, seed: int) -> 
     torch.manual_seed(seed)
     model = open_model(ModelConfig(fresh=FreshModelConfig(hidden=8, intermediate=8, heads=2)), torch.device("cpu"))
     batch = random_batch(24, seed)
-    accumulate_gradients(model.network, batch, config(64), None)
+    accumulate_gradients(learner(model), batch, config(64))
     whole = gradients(model)
-    accumulate_gradients(model.network, batch, config(micro), None)
+    accumulate_gradients(learner(model), batch, config(micro))
     assert torch.allclose(whole, gradients(model), atol=1e-6)
 
 
@@ -124,12 +145,12 @@ def test_rows_without_advantage_are_left_out_and_still_counted(tiny_model: Langu
     batch = random_batch(16)
     assert len(teaching_rows(batch)) == 8  # of 16: the zero and the unscored of each group are not computed
     setting = config(64, aggregation=aggregation)
-    share = accumulate_gradients(tiny_model.network, batch, setting, None)
+    share = accumulate_gradients(learner(tiny_model), batch, setting)
     ours = gradients(tiny_model)
     # the same with a reference equal to the policy: its KL is zero with zero gradient, but all rows are computed
-    with_all = config(64, aggregation=aggregation, beta=1e-9)
-    everything = accumulate_gradients(tiny_model.network, batch, with_all, frozen_copy_of(tiny_model.network))
-    assert everything.tokens > share.tokens
+    with_all = config(64, aggregation=aggregation, kl={"beta": 1e-9})
+    everything = accumulate_gradients(learner(tiny_model), with_reference(batch, tiny_model), with_all)
+    assert everything.sums.tokens > share.sums.tokens
     assert torch.allclose(ours, gradients(tiny_model), atol=1e-6)
 
 
@@ -137,16 +158,16 @@ def test_unscored_rows_change_nothing(tiny_model: LanguageModel) -> None:
     group = scored_group([5, 6], [[7, 8, EOS], [9, EOS]], [1.0, 0.0])
     more = scored_group([5, 6], [[7, 8, EOS], [9, EOS], [4, 4, 4, 4, 4, 4]], [1.0, 0.0, None])
     for loss in ("seq_mean", "token_mean", "constant"):
-        plain = rollout_batch([group], torch.tensor([[1.0, -1.0]]), 0)
-        accumulate_gradients(tiny_model.network, plain, config(64, aggregation=loss), None)
+        plain = taught_batch([group], torch.tensor([[1.0, -1.0]]), 0)
+        accumulate_gradients(learner(tiny_model), plain, config(64, aggregation=loss))
         expected = gradients(tiny_model)
-        masked = rollout_batch([more], torch.tensor([[1.0, -1.0, 0.0]]), 0)
-        accumulate_gradients(tiny_model.network, masked, config(64, aggregation=loss), None)
+        masked = taught_batch([more], torch.tensor([[1.0, -1.0, 0.0]]), 0)
+        accumulate_gradients(learner(tiny_model), masked, config(64, aggregation=loss))
         assert torch.allclose(expected, gradients(tiny_model), atol=1e-6)
 
 
 def test_first_end_token_is_an_action_and_padding_is_not() -> None:
-    batch = rollout_batch(
+    batch = taught_batch(
         [scored_group([5, 6, 7], [[8, EOS], [8, 9, 10]], [1.0, 0.0]), scored_group([5], [[EOS], [9]], [0.5, None])],
         torch.tensor([[1.0, -1.0], [0.5, 0.0]]),
         pad_id=EOS,  # many tokenizers pad with the end token
@@ -164,7 +185,7 @@ def test_first_end_token_is_an_action_and_padding_is_not() -> None:
         [0, 0, 1, 1, 0, 0],
         [0, 0, 1, 1, 0, 0],
     ]
-    assert batch.old_log_probs[0].tolist() == [-1.5, -1.5, 0.0]
+    assert batch.sampler_log_probs[0].tolist() == [-1.5, -1.5, 0.0]
 
 
 def test_padding_changes_no_log_prob(tiny_model: LanguageModel) -> None:
@@ -184,13 +205,13 @@ def test_log_probs_are_those_of_the_tempered_softmax(tiny_model: LanguageModel) 
 
 def test_update_counts_its_steps_and_leaves_dead_batches_alone(tiny_model: LanguageModel) -> None:
     batch = random_batch(16)
-    optimizer = build_optimizer(tiny_model.network.parameters(), OptimConfig())
+    pupil = learner(tiny_model)
     setting = replace_fields(config(64), epochs=2, minibatches=4)
-    assert update_policy(tiny_model.network, optimizer, batch, setting, 0.01, None).steps == 8
+    assert update_policy(pupil, batch, setting, Rates(0.01)).steps == 8
     before = [p.detach().clone() for p in tiny_model.network.parameters()]
     dead = replace(batch, advantages=torch.zeros_like(batch.advantages))
-    result = update_policy(tiny_model.network, optimizer, dead, setting, 0.01, None)
-    assert (result.steps, result.tokens) == (0, 0)
+    result = update_policy(pupil, dead, setting, Rates(0.01))
+    assert (result.steps, result.sums.tokens) == (0, 0)
     assert all(torch.equal(a, b) for a, b in zip(before, tiny_model.network.parameters(), strict=True))
 
 
@@ -201,25 +222,26 @@ def replace_fields(setting: RlConfig, **changes: object) -> RlConfig:
 def test_clipping_stops_repeated_passes_from_running_away(tiny_model: LanguageModel) -> None:
     batch = random_batch(16)
     with torch.no_grad():
-        honest = replace(batch, old_log_probs=token_log_probs(tiny_model.network, batch, 1.0))
-    optimizer = build_optimizer(tiny_model.network.parameters(), OptimConfig())
-    once = update_policy(tiny_model.network, optimizer, honest, config(64), 0.01, None)
-    assert once.clipped == 0
+        own = token_log_probs(tiny_model.network, batch, 1.0)
+    honest = replace(batch, sampler_log_probs=own, old_log_probs=own)
+    pupil = learner(tiny_model)
+    once = update_policy(pupil, honest, config(64), Rates(0.01))
+    assert once.sums.clipped_low + once.sums.clipped_high == 0
     assert once.log_prob_gap < 1e-5
-    again = update_policy(tiny_model.network, optimizer, honest, replace_fields(config(64), epochs=5), 0.01, None)
-    assert again.clipped > 0
+    again = update_policy(pupil, honest, replace_fields(config(64), epochs=5), Rates(0.01))
+    assert again.sums.clipped_low + again.sums.clipped_high > 0
 
 
 def test_gradient_that_is_not_finite_is_refused_and_counted(tiny_model: LanguageModel) -> None:
     batch = random_batch(16)
     poisoned = replace(batch, advantages=batch.advantages.clone())
     poisoned.advantages[0, 0] = math.nan
-    optimizer = build_optimizer(tiny_model.network.parameters(), OptimConfig())
+    pupil = learner(tiny_model)
     before = [p.detach().clone() for p in tiny_model.network.parameters()]
-    result = update_policy(tiny_model.network, optimizer, poisoned, config(64), 0.01, None)
+    result = update_policy(pupil, poisoned, config(64), Rates(0.01))
     assert (result.steps, result.skipped_steps) == (0, 1)
     assert all(torch.equal(a, b) for a, b in zip(before, tiny_model.network.parameters(), strict=True))
-    assert update_policy(tiny_model.network, optimizer, batch, config(64), 0.01, None).steps == 1
+    assert update_policy(pupil, batch, config(64), Rates(0.01)).steps == 1
 
 
 def test_gradient_is_clipped_to_the_norm() -> None:
@@ -262,7 +284,7 @@ def test_sampler_settings_reach_the_loss(tiny_model: LanguageModel) -> None:
     batch = random_batch(16)
     short, long = config(64, aggregation="constant"), config(64, aggregation="constant")
     long = replace_fields(long, sampler=SamplerConfig(max_new_tokens=20).model_dump())
-    accumulate_gradients(tiny_model.network, batch, short, None)
+    accumulate_gradients(learner(tiny_model), batch, short)
     one = gradients(tiny_model)
-    accumulate_gradients(tiny_model.network, batch, long, None)
+    accumulate_gradients(learner(tiny_model), batch, long)
     assert torch.allclose(one / 2, gradients(tiny_model), atol=1e-7)

@@ -6,17 +6,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-Positive = Annotated[int, Field(ge=1)]
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Seconds = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from trainer_client.config.advantage import AdvantageConfig
+from trainer_client.config.critic import CriticConfig
+from trainer_client.config.data import AdditionConfig as AdditionConfig
+from trainer_client.config.data import DataConfig as DataConfig
+from trainer_client.config.data import FieldsConfig as FieldsConfig
+from trainer_client.config.loss import LossConfig
+from trainer_client.config.monitor import MonitorConfig
+from trainer_client.config.optim import OptimConfig
+from trainer_client.config.reference import ReferenceConfig
+from trainer_client.config.section import Positive, Seconds, Section, Share
+from trainer_client.config.selection import SelectionConfig
 
 
 class RunConfig(Section):
@@ -64,80 +68,6 @@ class ModelConfig(Section):
         return self
 
 
-class AdditionConfig(Section):
-    """The built-in demo task: `7+15+8=`, solved step by step in the R1 format."""
-
-    terms: int = Field(default=3, ge=2, le=8, description="numbers to add")
-    max_number: int = Field(default=20, ge=1, le=10_000, description="each number is 1..max_number")
-    train_problems: Positive = Field(default=7000, description="distinct problems to train on")
-    held_out_problems: Positive = Field(default=256, description="problems never trained on, for evaluation")
-    slip_share: Share = Field(
-        default=0.5, description="share of carries that the demonstrations forget: a teacher RL can do better than"
-    )
-    seed: int = Field(default=0, ge=0, description="which problems are held out; the run's seed leaves it alone")
-
-    @model_validator(mode="after")
-    def _enough_problems_exist(self) -> AdditionConfig:
-        exist = self.max_number**self.terms
-        wanted = self.train_problems + self.held_out_problems
-        if wanted > exist:
-            raise ValueError(
-                f"{wanted} distinct problems wanted (train_problems + held_out_problems), only {exist} exist"
-            )
-        return self
-
-
-class FieldsConfig(Section):
-    """Which keys of a JSONL row mean what."""
-
-    prompt: str = Field(default="prompt", description="the question")
-    ground_truth: str = Field(default="ground_truth", description="the reference, sent to the reward server as it is")
-    completion: str | None = Field(default=None, description="a demonstration for SFT; none: the rows have none")
-
-
-class DataConfig(Section):
-    """Which problems are trained on and which are held out: `addition`, or `train` and `held_out` files."""
-
-    addition: AdditionConfig | None = Field(default=None, description="the generated demo task")
-    train: Path | None = Field(default=None, description="JSONL file to train on")
-    held_out: Path | None = Field(default=None, description="JSONL file to evaluate on")
-    fields: FieldsConfig = Field(default_factory=FieldsConfig, description="names of the keys in those files")
-    template: str = Field(default="{prompt}", description="text around the question; {prompt} stands for it")
-    chat: bool = Field(default=False, description="wrap it as a user turn in the tokenizer's chat template")
-    system: str | None = Field(default=None, description="system turn of the chat; needs chat = true")
-    max_prompt_tokens: Positive = Field(default=1024, description="longer prompts are left out and counted")
-
-    @model_validator(mode="after")
-    def _one_source(self) -> DataConfig:
-        files = self.train is not None and self.held_out is not None
-        if (self.addition is not None) == files or (self.train is None) != (self.held_out is None):
-            raise ValueError("give either data.addition or both data.train and data.held_out")
-        if "{prompt}" not in self.template:
-            raise ValueError("data.template must contain {prompt}")
-        if self.system is not None and not self.chat:
-            raise ValueError("data.system needs data.chat = true")
-        return self
-
-
-class OptimConfig(Section):
-    """AdamW and its learning rate."""
-
-    lr: float = Field(default=1e-6, gt=0.0, le=1.0, description="learning rate after the warm-up")
-    warmup_steps: int = Field(default=0, ge=0, description="steps of linear warm-up")
-    decay: Literal["constant", "cosine"] = Field(default="constant", description="course after the warm-up")
-    min_lr_share: Share = Field(default=0.1, description="where the cosine ends, as a share of lr")
-    betas: tuple[float, float] = Field(default=(0.9, 0.95), description="AdamW moments, each in [0, 1)")
-    eps: float = Field(default=1e-8, gt=0.0, description="AdamW epsilon")
-    weight_decay: float = Field(default=0.0, ge=0.0, description="decoupled weight decay")
-    clip_norm: float = Field(default=1.0, gt=0.0, description="largest gradient norm")
-
-    @model_validator(mode="after")
-    def _betas_below_one(self) -> OptimConfig:
-        if not all(0.0 <= beta < 1.0 for beta in self.betas):
-            raise ValueError(f"optim.betas must lie in [0, 1), got {self.betas}")
-        return self
-
-
 class SftOptimConfig(OptimConfig):
     """The same for the cold start, whose steps are larger."""
 
@@ -153,25 +83,6 @@ class SftConfig(Section):
     optim: SftOptimConfig = Field(default_factory=SftOptimConfig)
 
 
-class AdvantageConfig(Section):
-    """Group-relative advantages."""
-
-    ddof: Literal[0, 1] = Field(default=1, description="divisor G - ddof of the group's variance (1 as TRL and verl)")
-    eps: float = Field(default=1e-4, ge=0.0, description="added to the group's deviation (1e-4 as TRL)")
-
-
-class LossConfig(Section):
-    """The clipped objective."""
-
-    eps_low: float = Field(default=0.2, ge=0.0, le=1.0, description="the ratio is clipped at 1 - eps_low")
-    eps_high: float = Field(default=0.2, ge=0.0, description="and at 1 + eps_high (DAPO raises it to 0.28)")
-    aggregation: Literal["seq_mean", "token_mean", "constant"] = Field(
-        default="seq_mean", description="seq_mean: GRPO; token_mean: DAPO; constant: Dr. GRPO, by max_new_tokens"
-    )
-    beta: float = Field(default=0.0, ge=0.0, description="weight of the k3 KL to the reference; 0 keeps no reference")
-    log_ratio_limit: float = Field(default=20.0, gt=0.0, description="log-ratios are clamped here before exp, in nats")
-
-
 class SamplerConfig(Section):
     """How completions are drawn. No top-p, top-k or min-p: the loss is over the same full distribution."""
 
@@ -185,12 +96,27 @@ class RlConfig(Section):
 
     steps: int = Field(default=100, ge=0, description="rollout batches; 0 leaves RL out")
     prompts: Positive = Field(default=32, description="P, prompts per step")
-    group: int = Field(default=8, ge=2, description="G, completions per prompt; one has no baseline")
+    group: Positive = Field(default=8, description="G, completions per prompt; group baselines need two or more")
     epochs: Positive = Field(default=1, description="passes over each rollout batch (mu)")
     minibatches: Positive = Field(default=1, description="optimizer steps per pass")
     micro_batch: Positive = Field(default=64, description="rows per forward pass; changes memory, not the result")
     advantage: AdvantageConfig = Field(default_factory=AdvantageConfig)
+    selection: SelectionConfig = Field(default_factory=SelectionConfig)
     loss: LossConfig = Field(default_factory=LossConfig)
+    old_log_probs: Literal["auto", "trainer", "sampler"] = Field(
+        default="auto",
+        description="of the policy that drew the tokens. auto: with one optimizer step a batch the current ones; with "
+        "several the sampler's, or, where those differ from the trainer's by more than `sampler_tolerance` or are "
+        "corrected for, one more pass of the trainer",
+    )
+    sampler_tolerance: float = Field(
+        default=1e-3, gt=0.0, description="largest difference of log-probs for which sampler and trainer are the same"
+    )
+    logits_chunk: Positive = Field(
+        default=4096, description="positions whose logits are in memory at a time; changes memory, not the result"
+    )
+    reference: ReferenceConfig = Field(default_factory=ReferenceConfig)
+    critic: CriticConfig | None = Field(default=None, description="a value head: for gae, or for hybrid baselines")
     sampler: SamplerConfig = Field(default_factory=SamplerConfig)
     optim: OptimConfig = Field(default_factory=OptimConfig)
 
@@ -198,6 +124,79 @@ class RlConfig(Section):
     def _minibatches_have_rows(self) -> RlConfig:
         if self.minibatches > self.prompts * self.group:
             raise ValueError(f"rl.minibatches is {self.minibatches}, but a step has {self.prompts * self.group} rows")
+        return self
+
+    @model_validator(mode="after")
+    def _groups_are_large_enough(self) -> RlConfig:
+        if self.group < 2 and self.advantage.needs_groups:
+            raise ValueError(
+                f"rl.group is {self.group}, but {self.advantage.estimator} compares the completions of a prompt: "
+                "give at least 2, or use estimator = reinforce_pp or gae"
+            )
+        gfpo = self.advantage.gfpo
+        if gfpo is not None and (gfpo.most > self.group or (gfpo.adaptive is None and gfpo.keep == self.group)):
+            raise ValueError(
+                f"gfpo keeps {gfpo.most} of rl.group = {self.group} completions, which filters nothing: sample more, "
+                "or keep fewer"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _steps_fit_the_objective(self) -> RlConfig:
+        if self.loss.objective == "reinforce" and self.epochs * self.minibatches > 1:
+            raise ValueError(
+                f"loss.objective = reinforce is the gradient of the policy that drew the tokens, but epochs * "
+                f"minibatches = {self.epochs * self.minibatches} steps move away from it: take 1, or objective = clip"
+            )
+        if self.loss.correction.mode != "none" and self.old_log_probs == "sampler":
+            raise ValueError(
+                "loss.correction weighs the trainer's log-probs against the sampler's; old_log_probs = sampler makes "
+                "them the same: use auto or trainer"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _a_refreshed_reference_is_used(self) -> RlConfig:
+        if self.reference.refresh != "never" and self.loss.kl.beta == 0.0:
+            raise ValueError(
+                f"reference.refresh = {self.reference.refresh}, but loss.kl.beta is 0 and no reference is kept: "
+                "give a beta, or leave the refresh out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _a_sequence_ratio_has_one_advantage(self) -> RlConfig:
+        if self.loss.ratio == "sequence" and self.advantage.varies_in_a_row:
+            cause = "process supervision" if self.advantage.process else self.advantage.estimator
+            raise ValueError(
+                f"loss.ratio = sequence takes one advantage for a completion, but {cause} gives each token its own: "
+                "use loss.ratio = sequence_token"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _dropped_groups_teach_nothing(self) -> RlConfig:
+        if self.selection.dynamic_sampling is None:
+            return self
+        if not self.advantage.needs_groups or self.advantage.hybrid is not None:
+            learner = "hybrid" if self.advantage.hybrid else self.advantage.estimator
+            raise ValueError(
+                "selection.dynamic_sampling drops groups of equal accuracy, of which a group mean leaves nothing; "
+                f"{learner} learns from them: turn one off"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _a_critic_is_there_and_used(self) -> RlConfig:
+        used = self.advantage.estimator == "gae" or self.advantage.hybrid is not None
+        if used and self.critic is None:
+            user = "hybrid" if self.advantage.hybrid else "estimator = gae"
+            raise ValueError(f"advantage.{user} needs value estimates: add [rl.critic] (an empty table will do)")
+        if self.critic is not None and not used:
+            raise ValueError(
+                f"rl.critic is given, but advantage.estimator = {self.advantage.estimator} uses no values: leave it "
+                "out, or use estimator = gae or advantage.hybrid"
+            )
         return self
 
 
@@ -243,6 +242,7 @@ class EvalConfig(Section):
 class TrainConfig(Section):
     """A whole run."""
 
+    preset: str | None = Field(default=None, description="the algorithm that rl begins from; `presets` lists them")
     seed: int = Field(default=0, ge=0, description="of weights, order of data and sampling")
     resume: bool = Field(default=False, description="go on from the run's last complete checkpoint")
     run: RunConfig = Field(default_factory=RunConfig)
@@ -252,15 +252,16 @@ class TrainConfig(Section):
     rl: RlConfig = Field(default_factory=RlConfig)
     reward: RewardConfig = Field(default_factory=RewardConfig)
     evaluation: EvalConfig = Field(default_factory=EvalConfig)
+    monitor: MonitorConfig = Field(default_factory=MonitorConfig)
 
     @model_validator(mode="after")
     def _stages_fit(self) -> TrainConfig:
-        if self.sft.steps and self.data.addition is None and self.data.fields.completion is None:
+        if self.sft.steps and not self.data.has_demonstrations:
             raise ValueError("sft.steps > 0 needs data.fields.completion: the key that holds the demonstrations")
-        if self.data.addition and self.evaluation.problems > self.data.addition.held_out_problems:
+        if self.data.task and self.evaluation.problems > self.data.task.held_out_problems:
             raise ValueError(
-                f"evaluation.problems ({self.evaluation.problems}) is more than "
-                f"data.addition.held_out_problems ({self.data.addition.held_out_problems})"
+                f"evaluation.problems ({self.evaluation.problems}) is more than the "
+                f"held_out_problems ({self.data.task.held_out_problems}) of the task in data"
             )
         if self.sft.steps == 0 and self.rl.steps == 0:
             raise ValueError("nothing to do: sft.steps and rl.steps are both 0")

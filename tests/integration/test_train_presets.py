@@ -1,0 +1,187 @@
+"""Every algorithm, by its preset, for a few real steps: a small model, a real reward server, the whole loop."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from trainer_client.config import TrainConfig
+from trainer_client.config.presets import PRESETS, with_preset
+from trainer_client.train import train
+
+STEPS_PROFILE = """
+description = "the answer, and every equation of the thinking as a step"
+[[checks]]
+check = "math"
+[[checks]]
+check = "format"
+weight = 0.2
+[[checks]]
+check = "arithmetic_steps"
+weight = 0.0
+params = { scope = "think" }
+"""
+COMMON: dict[str, Any] = {
+    "data": {"addition": {"terms": 3, "max_number": 9, "train_problems": 400, "held_out_problems": 8}},
+    "evaluation": {"every": 0, "problems": 8},
+    "run": {"checkpoint_every": 0, "keep_checkpoints": 1},
+}
+RL = {"steps": 3, "prompts": 6, "group": 8, "micro_batch": 48, "sampler": {"max_new_tokens": 28}, "optim": {"lr": 1e-3}}
+OPTIMIZER_STEPS = {"dapo": 4, "gspo": 4, "gspo_token": 4, "dual_clip": 4, "cispo": 4, "ppo": 4}
+WITH_REFERENCE = {"grpo", "grpo_process", "rloo", "reinforce_pp", "reinforce_pp_baseline", "ppo"}
+
+
+@contextmanager
+def reward_server(folder: Path) -> Iterator[str]:
+    """The address of a ready server with the profiles of a folder."""
+    with (folder / "server.log").open("w") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "reward_server", "serve", "--port", "0"],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env={**os.environ, "REWARD_SERVER_PROFILES_DIR": str(folder)},
+        )
+    assert server.stdout is not None
+    try:
+        url = server.stdout.readline().rpartition(" ")[2].strip()
+        assert url.startswith("http"), (folder / "server.log").read_text()
+        yield url
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+        server.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with reward_server(tmp_path_factory.mktemp("server")) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def server_of_steps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("steps")
+    (folder / "steps.toml").write_text(STEPS_PROFILE)
+    with reward_server(folder) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def half_taught(tmp_path_factory: pytest.TempPathFactory, server: str) -> Path:
+    """A model that is right now and then: what every algorithm begins with."""
+    run = tmp_path_factory.mktemp("cold") / "run"
+    config = {
+        "run": {"dir": run},
+        "model": {"fresh": {"hidden": 48, "intermediate": 96}},
+        "sft": {"steps": 320, "optim": {"lr": 5e-3, "warmup_steps": 10, "decay": "cosine"}},
+        "rl": {"steps": 0, "sampler": {"max_new_tokens": 28}},
+        "reward": {"url": server},
+    }
+    train(TrainConfig.model_validate(merged(COMMON, config)))
+    return run / "model"
+
+
+def merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    keys = below.keys() | above.keys()
+    both = {key: (below.get(key), above.get(key)) for key in keys}
+    return {
+        key: merged(low, high) if isinstance(low, dict) and isinstance(high, dict) else low if high is None else high
+        for key, (low, high) in both.items()
+    }
+
+
+def run_steps(
+    folder: Path, model: Path, reward: dict[str, Any], rl: dict[str, Any], preset: str | None = None
+) -> list[dict[str, Any]]:
+    """The records of the steps of a run with these settings of `[rl]`."""
+    config = {"preset": preset, "run": {"dir": folder / "run"}, "model": {"path": model}, "reward": reward, "rl": rl}
+    train(TrainConfig.model_validate(merged(COMMON, config)))
+    lines = (folder / "run" / "metrics.jsonl").read_text().splitlines()
+    return [record for record in map(json.loads, lines) if record["kind"] == "step"]
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_takes_real_steps(
+    name: str, tmp_path: Path, half_taught: Path, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    process = name == "grpo_process"
+    reward = {"url": request.getfixturevalue("server_of_steps" if process else "server")}
+    if process:
+        reward["profile"] = "steps"
+    rl = {"critic": {"optim": {"lr": 2e-4}}} if name == "ppo" else {}
+    rl |= {"group": 16, "prompts": 4} if name == "gfpo" else {}
+    steps = run_steps(tmp_path, half_taught, reward, with_preset(name, merged(RL, rl)), name)
+
+    told = capsys.readouterr().out
+    assert f"algorithm  {name}: {PRESETS[name].formula}" in told
+    assert [step["step"] for step in steps] == [1, 2, 3]
+    for step in steps:
+        assert 0 < step["updates"] <= OPTIMIZER_STEPS.get(name, 1)  # a minibatch of dead groups alone has none
+        assert step["skipped_updates"] == step["unscored"] == 0
+        assert 0 < step["grad_norm"] < 100
+        assert step["log_prob_gap"] < 1e-3
+        assert math.isfinite(step["loss"])
+    assert max(step["updates"] for step in steps) == OPTIMIZER_STEPS.get(name, 1)
+    moved = [step["kl"] for step in steps]
+    assert (max(map(abs, moved)) > 1e-5) == (name in WITH_REFERENCE)
+    assert_what_is_special(name, steps)
+
+
+REFINED: dict[str, dict[str, Any]] = {
+    "hybrid baseline": {"advantage": {"scale": "none", "hybrid": {"choose": "few_scored"}}, "critic": {}},
+    "values alone": {"group": 1, "advantage": {"scale": "none", "hybrid": {"choose": "all"}}, "critic": {}},
+    "shared trunk": {"advantage": {"estimator": "gae"}, "critic": {"trunk": "shared"}},
+    "outcome as a step": {"advantage": {"process": {"outcome_as_step": True}}},
+    "objectives": {"advantage": {"objectives": {"weights": {"math": 1.0, "format": 0.2}, "whiten": True}}},
+    "correction and tokens of high entropy": {
+        "epochs": 2,
+        "loss": {"correction": {"mode": "token_mask"}, "entropy": {"coef": 0.01, "top_share": 0.2}},
+    },
+    "iterative grpo": {"loss": {"kl": {"beta": 0.04}}, "reference": {"refresh": "copy", "every": 2}},
+}
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("rl", REFINED.values(), ids=REFINED)
+def test_every_refinement_takes_real_steps(
+    rl: dict[str, Any], tmp_path: Path, half_taught: Path, server: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    steps = run_steps(tmp_path, half_taught, {"url": server}, merged(RL, rl))
+    assert "by settings, no preset" in capsys.readouterr().out
+    assert sum(step["updates"] for step in steps) >= 2
+    assert all(step["skipped_updates"] == 0 and math.isfinite(step["grad_norm"]) for step in steps)
+    if "epochs" in rl:
+        left_out = [step["loss_terms"]["left_out"] for step in steps]
+        assert all(share == pytest.approx(0.8, abs=0.1) for share in left_out)
+    if "reference" in rl:
+        assert steps[2]["kl"] == pytest.approx(0.0, abs=1e-6)  # the reference became the policy after step 2
+        assert steps[1]["kl"] > 1e-6
+
+
+def assert_what_is_special(name: str, steps: list[dict[str, Any]]) -> None:
+    last = steps[-1]
+    if name == "grpo_process":
+        assert min(step["steps_judged"] for step in steps) > 0.5
+    if name == "dapo":
+        assert all(step["sampling"]["groups_taken"] == 6 and step["sampling"]["full"] for step in steps)
+        assert max(step["sampling"]["samplings"] for step in steps) > 1
+        assert last["sampling"]["tokens_so_far"] == sum(step["tokens"] for step in steps)
+    if name == "gfpo":
+        assert all(step["tokens_trained"] < step["tokens"] / 2 for step in steps)  # the shorter half of each group
+    if name == "ppo":
+        distance = [abs(step["critic"]["return"] - step["critic"]["value"]) for step in steps]
+        assert distance[-1] < distance[0]  # the values begin at zero
+        assert all(step["critic"]["grad_norm"] > 0 for step in steps)
+    if name in ("gspo", "gspo_token"):
+        assert max(step["clip_share"] for step in steps) > 0.05

@@ -1,0 +1,116 @@
+"""What adapts from step to step comes back with a checkpoint: a resumed run equals one that was never interrupted."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.trainer_client.stand_in import StandIn
+from trainer_client.config import TrainConfig
+from trainer_client.errors import AlarmRaised
+from trainer_client.train import train
+
+STEPS = 6
+PPO = {
+    "minibatches": 2,
+    "advantage": {"estimator": "gae", "lam": 0.95},
+    "loss": {
+        "kl": {"beta": 0.05, "estimator": "k1", "place": "reward", "target": 0.001, "horizon": 16},
+        "entropy": {"coef": 0.01, "target": 5.0},
+    },
+    "reference": {"refresh": "ema", "rate": 0.1},
+}
+ADAPTING = {
+    "ppo with a critic of its own, adaptive weights, a reference that follows": PPO
+    | {"critic": {"trunk": "own", "optim": {"lr": 1e-3}}},
+    "ppo with a shared trunk": PPO | {"critic": {"trunk": "shared", "optim": {"lr": 1e-3}}},
+    "iterative grpo with refill and adaptive difficulty": {
+        "loss": {"kl": {"beta": 0.05}},
+        "reference": {"refresh": "copy", "every": 2},
+        "selection": {"dynamic_sampling": {"max_batches": 3}},
+        "advantage": {
+            "gfpo": {"adaptive": {"very_hard": 3, "hard": 3, "medium": 2, "easy": 2, "window": 32, "warm_up": 4}}
+        },
+    },
+}
+
+
+@pytest.fixture
+def server() -> Iterator[StandIn]:
+    stand_in = StandIn()
+    yield stand_in
+    stand_in.kill()
+
+
+def config(run: Path, server: StandIn, rl: dict[str, Any], **more: Any) -> TrainConfig:
+    shape = {"steps": STEPS, "prompts": 4, "group": 4, "sampler": {"max_new_tokens": 20}, "optim": {"lr": 1e-3}}
+    return TrainConfig.model_validate(
+        {
+            "run": {"dir": run, "checkpoint_every": 3, "keep_checkpoints": 3},
+            "model": {"fresh": {"hidden": 32, "intermediate": 64}},
+            "data": {"addition": {"terms": 2, "max_number": 9, "train_problems": 50, "held_out_problems": 8}},
+            "sft": {"steps": 60, "batch": 32, "optim": {"lr": 1e-2, "warmup_steps": 5, "decay": "cosine"}},
+            "rl": shape | rl,
+            "reward": {"url": server.url},
+            "evaluation": {"every": 0, "problems": 8},
+            **more,
+        }
+    )
+
+
+def records(run: Path) -> list[dict[str, Any]]:
+    found = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    times = ("seconds", "tokens_per_second")
+    return [{name: value for name, value in record.items() if name not in times} for record in found]
+
+
+def weights(run: Path) -> bytes:
+    return (run / "model" / "model.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("rl", ADAPTING.values(), ids=ADAPTING)
+def test_resumed_run_goes_on_with_everything_that_adapts(tmp_path: Path, server: StandIn, rl: dict[str, Any]) -> None:
+    run = tmp_path / "run"
+    train(config(run, server, rl))
+    expected, trained = records(run), weights(run)
+    shutil.rmtree(run / "model")
+    os.truncate(run / "checkpoints" / f"rl-{STEPS:06d}" / "trainer.pt", 50)
+    train(config(run, server, rl, resume=True))
+    assert records(run) == expected
+    assert weights(run) == trained
+    steps = [record for record in expected if record["kind"] == "step" and record["stage"] == "rl"]
+    if "critic" in rl:
+        assert len({step["kl_beta"] for step in steps}) > 2
+        assert len({step["entropy_coef"] for step in steps}) > 1
+    else:
+        assert max(step["sampling"]["samplings"] for step in steps) > 1
+
+
+def test_pause_leaves_a_checkpoint_and_the_run_goes_on_as_if_there_had_been_none(
+    tmp_path: Path, server: StandIn
+) -> None:
+    calm, paused = tmp_path / "calm", tmp_path / "paused"
+    bounds = {"patience": 2, "entropy": {"high": 0.01}}
+    train(config(calm, server, {}, monitor={"on_alarm": "warn", **bounds}))
+    with pytest.raises(AlarmRaised, match=r"paused after rl step 2: entropy explosion.*--resume"):
+        train(config(paused, server, {}, monitor={"on_alarm": "pause", **bounds}))
+    assert records(paused)[-1]["alarms"] == records(calm)[len(records(paused)) - 1]["alarms"] != []
+    train(config(paused, server, {}, monitor={"on_alarm": "pause", **bounds}, resume=True))
+    assert records(paused) == records(calm)
+    assert weights(paused) == weights(calm)
+
+
+def test_stop_goes_back_to_the_checkpoint_before_the_alarm(tmp_path: Path, server: StandIn) -> None:
+    run = tmp_path / "run"
+    monitor = {"on_alarm": "stop", "patience": 3, "entropy": {"high": 0.01}}
+    with pytest.raises(AlarmRaised, match="stopped after rl step 3"):
+        train(config(run, server, {}, monitor=monitor))
+    assert not (run / "checkpoints" / "rl-000003").exists()
+    train(config(run, server, {}, resume=True))
+    assert [r["step"] for r in records(run) if r["kind"] == "step"][-STEPS:] == list(range(1, STEPS + 1))

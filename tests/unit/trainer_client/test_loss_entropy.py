@@ -1,0 +1,71 @@
+"""The entropy bonus, the weight that adapts, and the threshold of the highest entropies."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trainer_client.config.loss import EntropyConfig, LossConfig
+from trainer_client.losses.aggregation import StepNormaliser
+from trainer_client.losses.entropy import adapted_entropy_coef, applied_entropy_coef, entropy_loss, entropy_threshold
+from trainer_client.losses.parts import PolicyInputs, StepState
+from trainer_client.losses.policy_loss import policy_loss
+
+ADAPTIVE = EntropyConfig(coef=0.1, target=0.2, delta=0.03, min_coef=0.05, max_coef=0.15)
+
+
+def test_bonus_is_a_mean_over_the_tokens_of_the_step() -> None:
+    entropy = torch.tensor([[1.0, 2.0, 0.0], [3.0, 0.0, 0.0]], dtype=torch.float64)
+    assert entropy_loss(entropy, 0.5, StepNormaliser(4, 10, 99)).item() == pytest.approx(-0.5 * 6 / 10)
+
+
+def test_adaptive_coefficient_worked_by_hand() -> None:
+    assert adapted_entropy_coef(0.1, 0.19, ADAPTIVE) == pytest.approx(0.13)
+    assert adapted_entropy_coef(0.1, 0.21, ADAPTIVE) == pytest.approx(0.07)
+    assert adapted_entropy_coef(0.14, 0.1, ADAPTIVE) == 0.15
+    assert adapted_entropy_coef(0.06, 0.9, ADAPTIVE) == 0.05
+    assert adapted_entropy_coef(0.1, 0.0, EntropyConfig(coef=0.1)) == 0.1
+
+
+def test_adaptive_bonus_waits_until_the_entropy_is_low() -> None:
+    assert applied_entropy_coef(0.1, None, ADAPTIVE) == 0.0
+    assert applied_entropy_coef(0.1, 0.21, ADAPTIVE) == 0.0
+    assert applied_entropy_coef(0.1, 0.2, ADAPTIVE) == 0.1
+    assert applied_entropy_coef(0.1, None, EntropyConfig(coef=0.1)) == 0.1
+
+
+def test_threshold_worked_by_hand() -> None:
+    entropy = torch.tensor([[0.1, 0.9, 0.3, 99.0], [0.5, 0.7, 99.0, 99.0]])
+    mask = torch.tensor([[1.0, 1.0, 1.0, 0.0], [1.0, 1.0, 0.0, 0.0]])
+    thresholds = {0.2: 0.9, 0.21: 0.7, 0.4: 0.7, 0.6: 0.5, 1.0: 0.1, 1e-9: 0.9}
+    for share, expected in thresholds.items():
+        assert entropy_threshold(entropy, mask, share) == pytest.approx(expected)
+    assert entropy_threshold(entropy, torch.zeros_like(mask), 0.2) == math.inf
+
+
+@settings(max_examples=60, deadline=None)
+@given(tokens=st.integers(1, 300), share=st.floats(0.01, 1.0), seed=st.integers(0, 1000))
+def test_threshold_keeps_the_smallest_number_no_less_than_the_share(tokens: int, share: float, seed: int) -> None:
+    entropy = torch.rand(1, tokens, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    kept = int((entropy >= entropy_threshold(entropy, torch.ones(1, tokens), share)).sum())
+    assert kept - 1 < share * tokens <= kept + 1e-6
+
+
+def test_tokens_of_low_entropy_do_not_teach_and_still_count() -> None:
+    log_probs = torch.zeros(1, 4, dtype=torch.float64, requires_grad=True)
+    ones = torch.ones(1, 4, dtype=torch.float64)
+    reference = torch.full_like(ones, -0.5)
+    entropy = torch.tensor([[0.1, 2.0, 0.2, 1.0]], dtype=torch.float64)
+    config = LossConfig.model_validate({"entropy": {"top_share": 0.5}, "kl": {"beta": 0.1}})
+    state = StepState(entropy_threshold=entropy_threshold(entropy, ones, 0.5))
+    inputs = PolicyInputs(log_probs, None, ones, ones, reference, entropy=entropy)
+    parts = policy_loss(inputs, StepNormaliser.of(ones, 4), config, state)
+    parts.loss.backward()
+    assert log_probs.grad is not None
+    of_kl = 0.1 * (1 - math.exp(-0.5)) / 4  # the reference holds every token
+    assert log_probs.grad.tolist()[0] == pytest.approx([of_kl, of_kl - 0.25, of_kl, of_kl - 0.25])
+    assert parts.sums.left_out == 2

@@ -1,0 +1,97 @@
+"""Pairs out of judged completions."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from trainer_client.config.recipes import PairsConfig
+from trainer_client.errors import DataError
+from trainer_client.recipes.pairs import choose_pairs, write_pairs
+from trainer_client.recipes.rows import RowFile
+
+
+def row(text: str, right: float | None, reward: float | None = None, tokens: int = 5, **more: Any) -> dict[str, Any]:
+    base = {"prompt": "1+1=", "ground_truth": "2", "truncated": False, "components": {"math": right}}
+    reward = right if reward is None else reward
+    return base | {"completion": text, "reward": reward, "completion_tokens": tokens} | more
+
+
+def config(**settings: Any) -> PairsConfig:
+    return PairsConfig.model_validate({"path": "unused", **settings})
+
+
+def texts(pairs: list[tuple[Any, Any]]) -> set[tuple[str, str]]:
+    return {(right["completion"], wrong["completion"]) for right, wrong in pairs}
+
+
+def test_right_is_set_against_wrong_and_nothing_else() -> None:
+    rows = [row("a", 1.0), row("b", 0.0), row("c", None), row("d", 1.0), row("e", None, None)]
+    assert texts(choose_pairs(rows, config(per_prompt=9), "0")) == {("a", "b"), ("d", "b")}
+
+
+def test_reward_orders_pairs_where_it_is_asked_for() -> None:
+    rows = [row("a", 1.0, 1.2), row("b", 1.0, 1.0), row("c", 0.0, 0.2)]
+    pairs = choose_pairs(rows, config(by="reward", per_prompt=9), "0")
+    assert texts(pairs) == {("a", "b"), ("a", "c"), ("b", "c")}
+    assert texts(choose_pairs(rows, config(by="reward", min_gap=0.9, per_prompt=9), "0")) == {("a", "c")}
+
+
+def test_truncated_completions_are_never_chosen_and_rejected_on_request() -> None:
+    rows = [row("a", 1.0), row("cut right", 1.0, truncated=True), row("cut wrong", 0.0, truncated=True)]
+    assert choose_pairs(rows, config(), "0") == []
+    assert texts(choose_pairs(rows, config(truncated=True), "0")) == {("a", "cut wrong")}
+
+
+def test_same_text_on_both_sides_is_no_pair() -> None:
+    assert choose_pairs([row("a", 1.0), row("a", 0.0)], config(), "0") == []
+
+
+def test_every_completion_is_used_before_one_is_used_again() -> None:
+    rows = [row(f"right {n}", 1.0) for n in range(3)] + [row(f"wrong {n}", 0.0) for n in range(3)]
+    for seed in range(20):
+        pairs = choose_pairs(rows, config(per_prompt=3), str(seed))
+        assert len({right for right, _ in texts(pairs)}) == len({wrong for _, wrong in texts(pairs)}) == 3
+
+
+def test_balance_keeps_chosen_as_long_as_rejected() -> None:
+    rows = [row("short right", 1.0, tokens=10), row("long right", 1.0, tokens=30), row("wrong", 0.0, tokens=20)]
+    plain = [choose_pairs(rows, config(per_prompt=1), str(seed))[0][0]["completion"] for seed in range(40)]
+    assert set(plain) == {"short right", "long right"}
+    pair = choose_pairs(rows, config(per_prompt=1, balance_length=True), "0", drift=15)[0]
+    assert pair[0]["completion"] == "short right"  # 15 - 10 is closer to zero than 15 + 10
+    pair = choose_pairs(rows, config(per_prompt=1, balance_length=True), "0", drift=-15)[0]
+    assert pair[0]["completion"] == "long right"
+
+
+def write(path: Path, rows: list[dict[str, Any]]) -> None:
+    path.write_text("".join(json.dumps(one) + "\n" for one in rows))
+
+
+def test_groups_are_found_wherever_their_rows_lie(tmp_path: Path) -> None:
+    judged, target = tmp_path / "judged.jsonl", tmp_path / "pairs.jsonl"
+    other = {"prompt": "2+2=", "ground_truth": "4"}
+    write(judged, [row("a", 1.0), row("x", 1.0) | other, row("b", 0.0), row("y", 1.0) | other, row("z", 0.0) | other])
+    count = write_pairs(config(path=judged, per_prompt=1), 0, target, lambda pair: True)
+    pairs = list(RowFile.of(target))
+    assert [pair["prompt"] for pair in pairs] == ["1+1=", "2+2="]
+    assert (pairs[0]["chosen"], pairs[0]["rejected"]) == ("a", "b")
+    assert (count.prompts, count.pairs, count.without_contrast) == (2, 2, 0)
+
+
+def test_pairs_that_do_not_fit_are_counted(tmp_path: Path) -> None:
+    judged = tmp_path / "judged.jsonl"
+    write(judged, [row("a", 1.0), row("b", 0.0)])
+    with pytest.raises(DataError, match="1 pairs are too long"):
+        write_pairs(config(path=judged), 0, tmp_path / "pairs.jsonl", lambda pair: False)
+    assert not (tmp_path / "pairs.jsonl").exists()
+
+
+def test_rows_that_are_not_judged_are_refused(tmp_path: Path) -> None:
+    judged = tmp_path / "judged.jsonl"
+    write(judged, [{"prompt": "1+1=", "completion": "2"}])
+    with pytest.raises(DataError, match=r"judged.jsonl:1: .* needs .*keep_all"):
+        write_pairs(config(path=judged), 0, tmp_path / "pairs.jsonl", lambda pair: True)

@@ -1,0 +1,35 @@
+"""What a run says before it begins: the algorithm by name, its formula, and the settings it came to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from trainer_client.config import RlConfig
+from trainer_client.config.presets import PRESETS
+
+SECTIONS = ("advantage", "selection", "loss", "reference", "critic", "sampler", "optim")
+
+
+def opening_lines(preset: str | None, config: RlConfig) -> list[str]:
+    """Name, formula and source of the preset, then every setting of `[rl]` as it was resolved, a section a line."""
+    known = PRESETS.get(preset or "")
+    lines = ["algorithm  by settings, no preset"]
+    if known is not None:
+        lines = [f"algorithm  {known.name}: {known.formula}", f"source     {known.source}"]
+    plain = {name: value for name, value in config if name not in SECTIONS}
+    lines.append(f"{'rl':<10} {_told(plain)}")
+    for name in SECTIONS:
+        section = getattr(config, name)
+        if section is not None:
+            lines.append(f"{name:<10} {_told(dict(section))}")
+    return lines
+
+
+def _told(values: dict[str, Any], prefix: str = "") -> str:
+    return "  ".join(
+        _told(dict(value), f"{prefix}{name}.") if isinstance(value, BaseModel) else f"{prefix}{name}={value}"
+        for name, value in values.items()
+        if value is not None
+    )

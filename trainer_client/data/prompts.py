@@ -1,0 +1,71 @@
+"""Examples to prompts: template, chat template, tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from trainer_client.config.data import DataConfig
+from trainer_client.data.examples import chosen
+from trainer_client.errors import DataError
+from trainer_client.types import Example, Prompt
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+THINK = "<think>"
+
+
+class PromptBuilder:
+    """Builds prompts. `longest` is the number of tokens of the longest prompt that was found to fit so far."""
+
+    def __init__(self, config: DataConfig, tokenizer: PreTrainedTokenizerBase) -> None:
+        if config.chat and not getattr(tokenizer, "chat_template", None):
+            raise DataError("data.chat = true, but the tokenizer has no chat template; set data.chat = false")
+        self._config = config
+        self._tokenizer = tokenizer
+        self.longest = 0
+
+    def prompt(self, example: Example) -> Prompt:
+        """The example as the policy will see it. Raises DataError where the chat template refuses it.
+
+        Where the text ends with <think>, the demonstration is without the tag that the template wrote for it.
+        """
+        text = self._chat(example) if self._config.chat else self._templated(example.prompt)
+        prefilled = text.rstrip().endswith(THINK)
+        if prefilled and example.completion is not None:
+            example = replace(example, completion=example.completion.lstrip().removeprefix(THINK))
+        ids = self._tokenizer(text, add_special_tokens=not self._config.chat)["input_ids"]
+        return Prompt(example, text, tuple(ids), think_prefilled=prefilled)
+
+    def fitting(self, examples: Sequence[Example]) -> Sequence[Example]:
+        """The examples whose prompt has 1..max_prompt_tokens tokens. Raises DataError when none is left."""
+        kept = chosen(examples, self._fits)
+        if not kept:
+            raise DataError(f"no prompt is 1..{self._config.max_prompt_tokens} tokens long; see data.max_prompt_tokens")
+        return kept
+
+    def _fits(self, example: Example) -> bool:
+        tokens = len(self.prompt(example).token_ids)
+        fits = 1 <= tokens <= self._config.max_prompt_tokens
+        if fits:
+            self.longest = max(self.longest, tokens)
+        return fits
+
+    def _templated(self, text: str) -> str:
+        return self._config.template.replace("{prompt}", text)
+
+    def _chat(self, example: Example) -> str:
+        turns = list(example.turns) or [("user", example.prompt)]
+        role, last = turns[-1]
+        turns[-1] = role, self._templated(last)
+        if self._config.system is not None and turns[0][0] != "system":
+            turns.insert(0, ("system", self._config.system))
+        messages = [{"role": role, "content": content} for role, content in turns]
+        try:
+            return str(self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+        except Exception as error:  # a template is a program that came with the model
+            raise DataError(
+                f"the chat template refuses example {example.id}: {type(error).__name__}: {error}"
+            ) from error

@@ -1,0 +1,1 @@
+"""The commands besides `train`: evaluation, rejection sampling, fine-tuning on demonstrations and on pairs."""

@@ -1,0 +1,143 @@
+"""`trainer-client dpo`: right completions against wrong ones of the same prompt, near the model the run began with.
+
+judged completions -> pairs.jsonl -> reference log-probs, once -> optimizer steps on pairs
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from trainer_client.config.recipes import DpoCommandConfig, DpoConfig
+from trainer_client.display import Display
+from trainer_client.losses.preference import PairSide, PreferenceSums, preference_loss
+from trainer_client.model import LanguageModel, open_model
+from trainer_client.optim import apply_gradients
+from trainer_client.policy import token_log_probs
+from trainer_client.progress import Stage
+from trainer_client.randomness import seed_everything
+from trainer_client.recipes.course import Course, Plan, finish, held_out, needs_steps_left
+from trainer_client.recipes.interrupts import Interrupts
+from trainer_client.recipes.ledger import replace_text
+from trainer_client.recipes.order import Order
+from trainer_client.recipes.pairs import told, write_pairs
+from trainer_client.recipes.reference import PairTokens, ReferenceLogProbs, compute_reference, pair_batch
+from trainer_client.recipes.rows import Row, RowFile
+from trainer_client.recipes.run import begin_run, open_device
+
+PAIRS, PAIR_COUNT, REFERENCE = "pairs.jsonl", "pairs.json", "reference"
+MAY_CHANGE = ("run.", "reward.", "held_out", "dpo.steps", "dpo.micro_batch")
+HEADLINE = ("loss", "margin", "accuracy", "chosen_reward", "rejected_reward")
+
+
+def dpo(config: DpoCommandConfig) -> dict[str, Any]:
+    """Learn from the pairs, or go on with it; prints and returns the summary."""
+    started = time.perf_counter()
+    directory = begin_run(config, MAY_CHANGE)
+    plan = Plan(Stage.DPO, config.dpo.steps, config.seed, config.resume, config.run, config.model, config.dpo.optim)
+    with Display() as display, Interrupts(display.notice) as interrupts:
+        course = Course(plan, directory, display, interrupts)
+        needs_steps_left(course)
+        tokens = PairTokens(config.prompts, course.model)
+        count = open_pairs(config, directory, tokens, course.model)
+        display.notice(f"{count['pairs']} pairs of {count['prompts']} prompts")
+        pairs = RowFile.of(directory / PAIRS)
+        reference = _reference(config, directory, pairs, tokens, display, interrupts)
+        lesson = Lesson(course.model, pairs, tokens, reference, config.dpo, config.seed)
+        try:
+            with held_out(config.held_out, config.reward, course.model, display) as evaluation:
+                course.learn(lesson.step, evaluation)
+        finally:
+            course.log.close()
+        return finish(course, HEADLINE, {"pairs": count}, started)
+
+
+class Lesson:
+    """Optimizer steps on pairs."""
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        pairs: RowFile,
+        tokens: PairTokens,
+        reference: ReferenceLogProbs,
+        config: DpoConfig,
+        seed: int,
+    ) -> None:
+        self._model, self._pairs, self._tokens = model, pairs, tokens
+        self._reference, self._config = reference, config
+        self._order = Order(len(pairs), f"{seed}:dpo")
+
+    def step(self, optimizer: torch.optim.Optimizer, step: int, rate: float) -> dict[str, Any]:
+        """One optimizer step; returns its metrics. A margin is the reward of chosen minus rejected, in nats * beta."""
+        config = self._config
+        places = self._order.batch(step, config.batch)
+        loss, sums = 0.0, PreferenceSums()
+        for start in range(0, len(places), config.micro_batch):
+            share, more = self._gradient(places[start : start + config.micro_batch], len(places))
+            loss, sums = loss + share, sums.plus(more)
+        norm, taken = apply_gradients(optimizer, config.optim, rate)
+        return {
+            "loss": loss,
+            "margin": (sums.chosen_rewards - sums.rejected_rewards) / sums.pairs,
+            "accuracy": sums.right / sums.pairs,
+            "chosen_reward": sums.chosen_rewards / sums.pairs,
+            "rejected_reward": sums.rejected_rewards / sums.pairs,
+            "grad_norm": norm,
+            "skipped_updates": int(not taken),
+        }
+
+    def _gradient(self, places: Sequence[int], total: int) -> tuple[float, PreferenceSums]:
+        """Add the gradient of one micro-batch; returns its share of the loss, and its sums."""
+        model, half = self._model, len(places)
+        batch = pair_batch([self._tokens.ids(self._pairs[place]) for place in places], model.pad_id).to(model.device)
+        known = self._reference.rows(places, batch.completion_width).to(model.device)
+        log_probs = token_log_probs(model.network, batch, 1.0)
+        chosen = PairSide(log_probs[:half], known[:half], batch.action_mask[:half])
+        rejected = PairSide(log_probs[half:], known[half:], batch.action_mask[half:])
+        parts = preference_loss(chosen, rejected, total, self._config.loss)
+        parts.loss.backward()  # type: ignore[no-untyped-call]
+        return float(parts.loss.detach()), parts.sums
+
+
+def open_pairs(config: DpoCommandConfig, directory: Path, tokens: PairTokens, model: LanguageModel) -> dict[str, Any]:
+    """The count of the run's pairs, which are made when they are not there yet. Raises DataError when none can be."""
+    counted = directory / PAIR_COUNT
+    if counted.exists():
+        known: dict[str, Any] = json.loads(counted.read_text(encoding="utf-8"))
+        return known
+    room = getattr(model.network.config, "max_position_embeddings", None)
+    limit = config.pairs.max_tokens if room is None else min(config.pairs.max_tokens, int(room))
+
+    def fitting(pair: Row) -> bool:
+        ids = tokens.ids(pair)
+        return ids.longest <= limit and len(ids.rejected) > 0
+
+    count = told(write_pairs(config.pairs, config.seed, directory / PAIRS, fitting))
+    replace_text(counted, json.dumps(count) + "\n")
+    return count
+
+
+def _reference(
+    config: DpoCommandConfig,
+    directory: Path,
+    pairs: RowFile,
+    tokens: PairTokens,
+    display: Display,
+    interrupts: Interrupts,
+) -> ReferenceLogProbs:
+    def open_reference() -> LanguageModel:
+        display.notice("computing the reference's log-probs of the pairs, once")
+        seed_everything(config.seed)
+        return open_model(config.model, open_device(config.run))
+
+    def show(done: int) -> None:
+        interrupts.obey()
+
+    size = config.dpo.micro_batch
+    return compute_reference(directory / REFERENCE, pairs, tokens, open_reference, size, show)

@@ -1,0 +1,45 @@
+"""Ctrl-C and SIGTERM at a moment that suits: the work at hand is finished and written, a second signal ends it now."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Any
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupts:
+    """Notes the first signal in `asked`; the second raises KeyboardInterrupt where it comes. Context manager.
+
+    Outside the main thread, where no handler can be set, signals act as they always do.
+    """
+
+    def __init__(self, notice: Callable[[str], None]) -> None:
+        self._notice = notice
+        self._old: dict[signal.Signals, Any] = {}
+        self.asked = False
+
+    def __enter__(self) -> Interrupts:
+        if threading.current_thread() is threading.main_thread():
+            self._old = {number: signal.signal(number, self._note) for number in SIGNALS}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._old.items():
+            signal.signal(number, handler)
+
+    def obey(self) -> None:
+        """Raise KeyboardInterrupt when a signal came: all that was done is on disk here."""
+        if self.asked:
+            raise KeyboardInterrupt
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+        self._notice("finishing what is at hand, then stopping; once more stops now")

@@ -1,0 +1,141 @@
+"""Judged completions to pairs: a right and a wrong answer to one prompt. Choosing is pure; the file is streamed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from trainer_client.config.recipes import PairsConfig
+from trainer_client.errors import DataError
+from trainer_client.recipes.ledger import json_lines
+from trainer_client.recipes.rows import Row, RowFile, offsets_by
+
+NEEDED = ("prompt", "completion", "reward", "components", "truncated")
+
+
+@dataclass(slots=True)
+class PairCount:
+    """What became of the groups. `drift` is the tokens by which chosen are longer than rejected, over all pairs."""
+
+    prompts: int = 0
+    without_contrast: int = 0
+    too_long: int = 0
+    pairs: int = 0
+    drift: int = 0
+
+
+def write_pairs(config: PairsConfig, seed: int, target: Path, fitting: Callable[[Row], bool]) -> PairCount:
+    """Write one line for each pair and return the count; `target` appears when it is complete.
+
+    Rows of one prompt and ground truth are a group wherever they lie in the file. Raises DataError for a row that lacks
+    a key, and when no pair can be made.
+    """
+    count = PairCount()
+    unfinished = target.with_name(f".{target.name}.unfinished")
+    with unfinished.open("wb") as file:
+        for pair in _all_pairs(config, seed, count, fitting):
+            file.write(json_lines([pair]))
+    if count.pairs == 0:
+        raise DataError(
+            f"{config.path} gives no pair: {count.without_contrast} of {count.prompts} prompts have no right and wrong "
+            f"completion by pairs.by = {config.by!r}, {count.too_long} pairs are too long"
+        )
+    unfinished.replace(target)
+    return count
+
+
+def _all_pairs(config: PairsConfig, seed: int, count: PairCount, fitting: Callable[[Row], bool]) -> Iterator[Row]:
+    for name, offsets in offsets_by(config.path, prompt_digest).items():
+        rows: Sequence[Row] = list(RowFile(config.path, offsets))
+        chosen = choose_pairs(rows, config, f"{seed}:{name}", count.drift)
+        count.prompts += 1
+        count.without_contrast += not chosen
+        for right, wrong in chosen:
+            pair = as_pair(right, wrong)
+            if not fitting(pair):
+                count.too_long += 1
+                continue
+            count.pairs += 1
+            count.drift += size(right) - size(wrong)
+            yield pair
+
+
+def choose_pairs(rows: Sequence[Row], config: PairsConfig, seed: str, drift: int = 0) -> list[tuple[Row, Row]]:
+    """At most `per_prompt` pairs (right, wrong) of the completions of one prompt.
+
+    Each completion is used before any is used again. With `balance_length`, of equally used ones the pair is taken that
+    brings `drift`, the tokens by which chosen are longer so far, closest to zero; otherwise a seeded draw.
+    """
+    candidates = [(a, b) for a in _distinct(rows) for b in _distinct(rows) if is_pair(a, b, config)]
+    random.Random(seed).shuffle(candidates)  # noqa: S311 -- a choice, not a secret
+    used: dict[str, int] = {}
+    taken: list[tuple[Row, Row]] = []
+    while candidates and len(taken) < config.per_prompt:
+        best = min(candidates, key=lambda pair: _cost(pair, used, drift, config.balance_length))
+        candidates.remove(best)
+        taken.append(best)
+        drift += size(best[0]) - size(best[1])
+        for row in best:
+            used[row["completion"]] = used.get(row["completion"], 0) + 1
+    return taken
+
+
+def is_pair(right: Row, wrong: Row, config: PairsConfig) -> bool:
+    """Whether the first is to be raised against the second. What has no reward is in no pair."""
+    if right["reward"] is None or wrong["reward"] is None or right["completion"] == wrong["completion"]:
+        return False
+    if right["truncated"] or (wrong["truncated"] and not config.truncated):
+        return False
+    gap = right["reward"] - wrong["reward"]
+    if config.by == "reward":
+        return bool(gap > 0 and gap >= config.min_gap)
+    values = (right["components"].get(config.component), wrong["components"].get(config.component))
+    return values[0] == 1.0 and values[1] is not None and values[1] != 1.0 and gap >= config.min_gap
+
+
+def as_pair(right: Row, wrong: Row) -> Row:
+    """One line of `pairs.jsonl`."""
+    return {
+        "prompt": right["prompt"],
+        "ground_truth": right.get("ground_truth"),
+        "chosen": right["completion"],
+        "rejected": wrong["completion"],
+        "rejected_truncated": wrong["truncated"],
+        "chosen_reward": right["reward"],
+        "rejected_reward": wrong["reward"],
+    }
+
+
+def size(row: Row) -> int:
+    """Length of a completion in tokens; in characters where the row does not say."""
+    return int(row.get("completion_tokens") or len(row["completion"]))
+
+
+def prompt_digest(row: Row, place: str) -> str:
+    """Names the group of a row. Raises DataError when a key is missing."""
+    if missing := [key for key in NEEDED if key not in row]:
+        raise DataError(
+            f"{place}: a judged completion needs {', '.join(missing)}; it has {sorted(row)}; "
+            "`trainer-client sample --keep_all` writes such rows"
+        )
+    text = json.dumps([row["prompt"], row.get("ground_truth")], sort_keys=True)
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:24]
+
+
+def told(count: PairCount) -> dict[str, Any]:
+    """The count as values of JSON."""
+    return asdict(count)
+
+
+def _distinct(rows: Sequence[Row]) -> list[Row]:
+    return list({row["completion"]: row for row in reversed(rows)}.values())[::-1]
+
+
+def _cost(pair: tuple[Row, Row], used: dict[str, int], drift: int, balance: bool) -> tuple[int, int]:
+    uses = sum(used.get(row["completion"], 0) for row in pair)
+    return uses, abs(drift + size(pair[0]) - size(pair[1])) if balance else 0

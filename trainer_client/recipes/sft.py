@@ -1,0 +1,78 @@
+"""`trainer-client sft`: likelihood of demonstrations, written by a person, a teacher or rejection sampling."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from trainer_client.config.recipes import ProblemsConfig, SftCommandConfig
+from trainer_client.data import PromptBuilder
+from trainer_client.data.examples import chosen
+from trainer_client.display import Display
+from trainer_client.errors import DataError
+from trainer_client.model import LanguageModel
+from trainer_client.progress import Stage
+from trainer_client.recipes.course import Course, Plan, finish, held_out, needs_steps_left
+from trainer_client.recipes.interrupts import Interrupts
+from trainer_client.recipes.order import Order
+from trainer_client.recipes.problems import fits, open_problems, prompt_builder
+from trainer_client.recipes.run import begin_run
+from trainer_client.sft import demonstration_ids, sft_step
+from trainer_client.types import Example, Prompt
+
+MAY_CHANGE = ("run.", "reward.", "held_out", "sft.steps", "sft.micro_batch")
+
+
+def sft(config: SftCommandConfig) -> dict[str, Any]:
+    """Learn from the demonstrations, or go on with it; prints and returns the summary."""
+    started = time.perf_counter()
+    directory = begin_run(config, MAY_CHANGE)
+    plan = Plan(Stage.SFT, config.sft.steps, config.seed, config.resume, config.run, config.model, config.sft.optim)
+    with Display() as display, Interrupts(display.notice) as interrupts:
+        course = Course(plan, directory, display, interrupts)
+        needs_steps_left(course)
+        demonstrations = Demonstrations(config.problems, course.model, display.notice)
+        if demonstrations.left_out:
+            display.notice(f"{demonstrations.left_out} demonstrations are too long and are left out")
+        order = Order(len(demonstrations), f"{config.seed}:sft")
+
+        def take_step(optimizer: torch.optim.Optimizer, step: int, rate: float) -> dict[str, Any]:
+            prompts = demonstrations.prompts(order.batch(step, config.sft.batch))
+            return sft_step(course.model, optimizer, prompts, config.sft, rate).metrics()
+
+        try:
+            with held_out(config.held_out, config.reward, course.model, display) as evaluation:
+                course.learn(take_step, evaluation)
+        finally:
+            course.log.close()
+        about = {"demonstrations": len(demonstrations), "left_out": demonstrations.left_out}
+        return finish(course, ["loss"], about, started)
+
+
+class Demonstrations:
+    """The problems whose prompt, and whose prompt with completion, fit the model; `left_out` counts the others."""
+
+    def __init__(self, config: ProblemsConfig, model: LanguageModel, notice: Callable[[str], None]) -> None:
+        self._builder: PromptBuilder = prompt_builder(config, model.tokenizer)
+        self._model, self._limit = model, config.max_prompt_tokens
+        examples = open_problems(config, notice, demonstrated=True)
+        self._examples = chosen(examples, self._fits)
+        self.left_out = len(examples) - len(self._examples)
+        if not self._examples:
+            raise DataError(f"none of {len(examples)} demonstrations fits; see problems.max_prompt_tokens")
+
+    def __len__(self) -> int:
+        return len(self._examples)
+
+    def prompts(self, places: Sequence[int]) -> list[Prompt]:
+        """The prompts, with their demonstrations, at these places."""
+        return [self._builder.prompt(self._examples[place]) for place in places]
+
+    def _fits(self, example: Example) -> bool:
+        prompt = self._builder.prompt(example)
+        room = getattr(self._model.network.config, "max_position_embeddings", None)
+        length = len(prompt.token_ids) + len(demonstration_ids(self._model, prompt))
+        return fits(prompt, self._limit) and (room is None or length <= room)
