@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 import itertools
 import logging
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from reward_server.errors import ConfigError
 from reward_server.executors.lifecycle import opened
+from reward_server.offline.groups import Batch, batches, require_whole_groups
 from reward_server.offline.mapping import to_item
 from reward_server.offline.output import ResultFile, open_results, read_results
 from reward_server.offline.rows import count_rows, read_rows, require_file
@@ -24,7 +25,7 @@ from reward_server.profiles import Profile, Profiles
 from reward_server.scoring import Scorer
 from reward_server.settings import Settings
 from reward_server.version import VERSION
-from reward_server.wire import DEFAULT_DEADLINE_MS, MAX_ITEMS, InvalidItem, ScoreItem, ScoreResult, Status
+from reward_server.wire import DEFAULT_DEADLINE_MS, InvalidItem, ScoreItem, ScoreResult, Status
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,8 @@ async def _score_file(job: Job, settings: Settings, console: Console) -> Tally:
     profile = Profiles.load(settings.profiles_dir).get(job.profile)
     require_file(job.source)
     _refuse_same_file(job)
+    if profile.needs_group:
+        require_whole_groups(_items(job))
     with open_results(job.out, _meta(job, profile), overwrite=job.overwrite) as results, _progress(console) as progress:
         tally = Tally.of(read_results(job.out))
         bar = progress.add_task(
@@ -58,10 +61,10 @@ async def _score_file(job: Job, settings: Settings, console: Console) -> Tally:
         )
         if results.done:
             console.print(f"resuming behind {results.done:,} rows that are in {job.out}")
-        batches = _batches(itertools.islice(_items(job), job.limit), results.done, together=profile.needs_group)
+        waiting = batches(_items(job), results.done, together=profile.needs_group)
         async with opened(settings) as executors:
             scorer = Scorer(executors, settings)
-            async for result in _in_order(scorer, profile, batches, window=64 * settings.check_workers):
+            async for result in _in_order(scorer, profile, waiting, window=64 * settings.check_workers):
                 _take(result, results, tally, progress, bar)
     return tally
 
@@ -72,37 +75,6 @@ def _take(result: ScoreResult, results: ResultFile, tally: Tally, progress: Prog
     tally.add(numbered)
     task = progress.tasks[bar]
     progress.update(bar, advance=1, rate=f"{task.speed or 0:,.0f}/s", mean=f"mean {tally.mean:.4f}")
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Items that are judged together, and how many of their results are there already."""
-
-    items: Sequence[ScoreItem | InvalidItem]
-    done: int = 0
-
-
-def _batches(items: Iterable[ScoreItem | InvalidItem], done: int, *, together: bool) -> Iterator[Batch]:
-    """The items behind the first `done`: one by one, or `together` with all of the same group that follow each other.
-
-    A group that a killed run left in its middle is judged again as a whole, or it would be another group.
-    """
-    if not together:
-        yield from (Batch([item]) for item in itertools.islice(items, done, None))
-        return
-    seen = 0
-    for _, members in itertools.groupby(enumerate(items), _group_of):
-        while batch := [item for _, item in itertools.islice(members, MAX_ITEMS)]:
-            seen += len(batch)
-            if seen > done:
-                yield Batch(batch, done=max(0, done - (seen - len(batch))))
-
-
-def _group_of(numbered: tuple[int, ScoreItem | InvalidItem]) -> str | int:
-    """A row without a group is alone."""
-    index, item = numbered
-    group = item.group_id if isinstance(item, ScoreItem) else None
-    return index if group is None else group
 
 
 async def _in_order(
@@ -139,7 +111,7 @@ def _worth_another_try(result: ScoreResult) -> bool:
 
 
 def _items(job: Job) -> Iterator[ScoreItem | InvalidItem]:
-    return (to_item(row, job.mapping) for row in read_rows(job.source))
+    return (to_item(row, job.mapping) for row in itertools.islice(read_rows(job.source), job.limit))
 
 
 def _refuse_same_file(job: Job) -> None:
