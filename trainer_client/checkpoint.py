@@ -36,7 +36,8 @@ UNFINISHED = ".unfinished-"
 class Saved:
     """A checkpoint read back. `model_dir` holds the weights; `optimizer` is None between two stages.
 
-    `more` are the states of what stands beside the policy, by name: the critic, its optimizer, a moving reference.
+    `more` are the states of what stands beside the policy, by name: the order of the data with what a curriculum
+    measured, the critic, its optimizer, a moving reference.
     """
 
     progress: Progress

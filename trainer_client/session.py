@@ -15,7 +15,7 @@ from trainer_client.checkpoint import CheckpointStore, Saved
 from trainer_client.config import TrainConfig
 from trainer_client.config.critic import CriticConfig
 from trainer_client.critic import Critic
-from trainer_client.data import PromptBuilder, Shuffled, load_examples
+from trainer_client.data import Curriculum, PromptBuilder, Shuffled, load_examples, open_stream, write_pass_rates
 from trainer_client.display import Display
 from trainer_client.errors import AlarmRaised, CheckpointError, ConfigError, RewardUnavailable
 from trainer_client.evaluate import evaluate
@@ -29,17 +29,19 @@ from trainer_client.progress import Progress, Stage
 from trainer_client.randomness import random_state, restore_random_state, seed_everything
 from trainer_client.rewards import RewardScorer, UnscoredWatch
 from trainer_client.rollouts import Collected, collect_rollouts
-from trainer_client.run_dir import CHECKPOINTS, REFERENCE
+from trainer_client.run_dir import CHECKPOINTS, MEASURED, REFERENCE
 from trainer_client.run_log import RunLog
 from trainer_client.sampler.hf import TransformersSampler
 from trainer_client.types import Example, Prompt
+
+ORDER = "data"  # what the checkpoint calls the state of RL's order of problems
 
 
 class Session:
     """A run that is under way.
 
-    `progress` and the random states kept with it are those after the last finished step; a checkpoint written in the
-    middle of a step, because the rewards failed, goes back to there.
+    `progress`, the random states and the state of the data's order kept with it are those after the last finished
+    step; a checkpoint written in the middle of a step, because the rewards failed, goes back to there.
     """
 
     def __init__(self, config: TrainConfig, directory: Path, scorer: RewardScorer, display: Display) -> None:
@@ -52,16 +54,17 @@ class Session:
         saved = _saved(config, self.store, display)
         self.progress = saved.progress if saved else Progress()
         self.log = RunLog(directory, self.progress)
+        self._more = saved.more if saved else {}
         self._open_model(saved)
         self._open_data()
         self.watch = UnscoredWatch(config.reward)
         self.optimizer: torch.optim.Optimizer | None = None
         self._optimizer_state = saved.optimizer if saved else None
         self.learner: Learner | None = None
-        self._more = saved.more if saved else {}
         if saved:
             restore_random_state(saved.random_state, self.sampler.generator)
         self._random_state = random_state(self.sampler.generator)
+        self._order_state = self.rl_data.state()
 
     def _open_model(self, saved: Saved | None) -> None:
         seed_everything(self.config.seed)
@@ -73,20 +76,22 @@ class Session:
         self.sampler = TransformersSampler(self.model, self.config.rl.sampler, self.config.seed, locate_text)
 
     def _open_data(self) -> None:
-        self._prompts = PromptBuilder(self.config.data, self.model.tokenizer)
-        train, held_out = load_examples(self.config.data)
+        data, component = self.config.data, self.config.evaluation.accuracy_component
+        self._prompts = PromptBuilder(data, self.model.tokenizer)
+        train, held_out = load_examples(data, self.display.notice)
         fitting = self._prompts.fitting(train)
         if len(fitting) < len(train):
             self.display.notice(f"{len(train) - len(fitting)} prompts are too long and are left out")
         chosen = self._prompts.fitting(held_out)[: self.config.evaluation.problems]
-        self.held_out = [self._prompts.prompt(example) for example in chosen]
-        self._check_lengths([*self.as_prompts(fitting), *self.held_out])
+        self.held_out = self.as_prompts(chosen)
+        self._check_lengths()
         self.sft_data = Shuffled(fitting, self.config.seed, "sft", self.progress.sft_cursor)
-        self.rl_data = Shuffled(fitting, self.config.seed, "rl", self.progress.rl_cursor)
+        self.rl_data = open_stream(fitting, data, self.config.seed, "rl", component, self.progress.rl_cursor)
+        self._restore_order()
 
-    def _check_lengths(self, prompts: Iterable[Prompt]) -> None:
-        """Raises ConfigError when a prompt with the longest completion does not fit into the model."""
-        longest = max(len(prompt.token_ids) for prompt in prompts)
+    def _check_lengths(self) -> None:
+        """Raises ConfigError when the longest prompt with the longest completion does not fit into the model."""
+        longest = self._prompts.longest
         room = getattr(self.model.network.config, "max_position_embeddings", None)
         wanted = self.config.rl.sampler.max_new_tokens
         if room is not None and longest + wanted > room:
@@ -94,6 +99,15 @@ class Session:
                 f"the longest prompt has {longest} tokens and rl.sampler.max_new_tokens is {wanted}, but the model "
                 f"has {room} positions; lower data.max_prompt_tokens or rl.sampler.max_new_tokens"
             )
+
+    def _restore_order(self) -> None:
+        """Have the order go on where the checkpoint left it; one of another kind begins anew, and this is told."""
+        if ORDER not in self._more:
+            return
+        try:
+            self.rl_data.restore(self._more[ORDER])
+        except KeyError:
+            self.display.notice("the run had no data.curriculum so far: nothing is known of its pass rates yet")
 
     def close(self) -> None:
         """Close the files of the record."""
@@ -196,6 +210,7 @@ class Session:
         """A step is finished: this is where a checkpoint would go on from."""
         self.progress = replace(self.progress, **changes)
         self._random_state = random_state(self.sampler.generator)
+        self._order_state = self.rl_data.state()
 
     def begin_rl(self) -> None:
         """Leave the cold start behind."""
@@ -213,8 +228,15 @@ class Session:
         self.display.evaluation(self.log.evaluation(Stage.RL, step, result.metrics, result.samples))
 
     def save(self) -> None:
-        """Write a checkpoint of the last finished step."""
-        self.store.save(self.progress, self.model, self.optimizer, self._random_state, self._beside_the_policy())
+        """Write a checkpoint of the last finished step, and the pass rates that a curriculum measured."""
+        more = {ORDER: self._order_state, **self._beside_the_policy()}
+        self.store.save(self.progress, self.model, self.optimizer, self._random_state, more)
+        self.write_pass_rates()
+
+    def write_pass_rates(self) -> None:
+        """Write what the curriculum knows of each problem; nothing without one."""
+        if isinstance(self.rl_data, Curriculum):
+            write_pass_rates(self.directory / MEASURED, self.rl_data.pass_rates())
 
     def _beside_the_policy(self) -> dict[str, Any]:
         """The states of the critic and of a reference that moves."""

@@ -133,6 +133,7 @@ def rl_step(session: Session, learner: Learner, step: int) -> tuple[dict[str, An
         | timing_metrics(gathered, ended - updating, ended - started)
     )
     alarms, health = examined(metrics, progress.health, session.config.monitor)
+    session.rl_data.observe(gathered.seen)
     session.advance(
         step=step,
         rl_cursor=session.rl_data.cursor,

@@ -13,6 +13,7 @@ import pytest
 
 from tests.unit.trainer_client.stand_in import StandIn
 from trainer_client.config import TrainConfig
+from trainer_client.data import read_pass_rates
 from trainer_client.errors import AlarmRaised
 from trainer_client.train import train
 
@@ -90,6 +91,40 @@ def test_resumed_run_goes_on_with_everything_that_adapts(tmp_path: Path, server:
         assert len({step["entropy_coef"] for step in steps}) > 1
     else:
         assert max(step["sampling"]["samplings"] for step in steps) > 1
+
+
+CURRICULUM = {
+    "addition": {"terms": 2, "max_number": 9, "train_problems": 50, "held_out_problems": 8},
+    "curriculum": {"memory": 0.7},
+}
+
+
+def test_resumed_curriculum_draws_what_it_would_have_drawn(tmp_path: Path, server: StandIn) -> None:
+    run, selection = tmp_path / "run", {"selection": {"dynamic_sampling": {"max_batches": 2}}}
+    train(config(run, server, selection, data=CURRICULUM))
+    expected, trained, rates = records(run), weights(run), read_pass_rates(run / "pass_rates.jsonl")
+    assert 12 < len(rates) <= 50
+    assert len({rate.rate for rate in rates.values()}) > 2
+    shutil.rmtree(run / "model")
+    (run / "pass_rates.jsonl").unlink()
+    os.truncate(run / "checkpoints" / f"rl-{STEPS:06d}" / "trainer.pt", 50)
+    train(config(run, server, selection, data=CURRICULUM, resume=True))
+    assert records(run) == expected
+    assert weights(run) == trained
+    assert read_pass_rates(run / "pass_rates.jsonl") == rates
+
+
+def test_curriculum_changes_what_is_drawn_and_can_begin_in_the_middle_of_a_run(
+    tmp_path: Path, server: StandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, plain = tmp_path / "run", {"addition": CURRICULUM["addition"]}
+    train(config(run, server, {"steps": 3}, data=plain))
+    assert not (run / "pass_rates.jsonl").exists()
+    train(config(run, server, {}, data=CURRICULUM, resume=True))
+    assert "nothing is known of its pass rates yet" in capsys.readouterr().out
+    assert 0 < len(read_pass_rates(run / "pass_rates.jsonl")) <= 12  # 3 steps of 4 problems
+    train(config(run, server, {"steps": STEPS + 1}, data=plain, resume=True))
+    assert records(run)[-2]["step"] == STEPS + 1
 
 
 def test_pause_leaves_a_checkpoint_and_the_run_goes_on_as_if_there_had_been_none(
