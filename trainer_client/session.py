@@ -16,10 +16,12 @@ from trainer_client.config import TrainConfig
 from trainer_client.config.critic import CriticConfig
 from trainer_client.critic import Critic
 from trainer_client.data import Curriculum, PromptBuilder, Shuffled, load_examples, open_stream, write_pass_rates
+from trainer_client.device import open_device
 from trainer_client.display import Display
 from trainer_client.errors import AlarmRaised, CheckpointError, ConfigError, RewardUnavailable
 from trainer_client.evaluate import evaluate
 from trainer_client.gather import Draw
+from trainer_client.interrupts import Interrupts
 from trainer_client.learner import Learner, Rates, move_towards
 from trainer_client.model import load_model, open_model
 from trainer_client.monitor import Alarm
@@ -49,7 +51,8 @@ class Session:
         self.directory = directory
         self.scorer = scorer
         self.display = display
-        self.device = _device(config)
+        self.interrupts = Interrupts(display.notice)
+        self.device = open_device(config.run)
         self.store = CheckpointStore(directory / CHECKPOINTS, config.run.keep_checkpoints, display.notice)
         saved = _saved(config, self.store, display)
         self.progress = saved.progress if saved else Progress()
@@ -224,7 +227,8 @@ class Session:
         if not due or self.log.has_evaluation(Stage.RL, step):
             return
         version = self.progress.policy_version
-        result = evaluate(self.sampler, self.scorer, self.held_out, self.config, version, str(step))
+        with self.interrupts.at_once():
+            result = evaluate(self.sampler, self.scorer, self.held_out, self.config, version, str(step))
         self.display.evaluation(self.log.evaluation(Stage.RL, step, result.metrics, result.samples))
 
     def save(self) -> None:
@@ -274,14 +278,6 @@ class Session:
             f"stopped after rl step {step}: {told}. --resume goes back to the last checkpoint written before; "
             "change a setting first, or the same will happen"
         )
-
-
-def _device(config: TrainConfig) -> torch.device:
-    if config.run.device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if config.run.device == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("run.device is 'cuda', but torch finds no CUDA device; use 'auto' or 'cpu'")
-    return torch.device(config.run.device)
 
 
 def _saved(config: TrainConfig, store: CheckpointStore, display: Display) -> Saved | None:
