@@ -5,6 +5,7 @@ Source: DeepSeek-R1 (arXiv:2501.12948), 2.3 and 2.4.
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,13 +22,13 @@ from trainer_client.recipes.ledger import json_lines
 from trainer_client.recipes.problems import open_problems, prompt_value
 from trainer_client.recipes.r1_marker import Markers
 from trainer_client.recipes.r1_plan import MIXTURE, Stage, measurement, stages_of
-from trainer_client.recipes.r1_report import write_comparison
+from trainer_client.recipes.r1_report import is_complete, write_comparison
 from trainer_client.recipes.rows import read_rows
 from trainer_client.recipes.run import check_server
 from trainer_client.recipes.sample import SAMPLES, sample
 from trainer_client.recipes.sft import sft
 from trainer_client.rewards import RewardScorer
-from trainer_client.run_dir import CONFIG, open_run_dir, write_config
+from trainer_client.run_dir import CONFIG, open_run_dir, settings_changes, write_config
 
 Train = Callable[[TrainConfig], object]
 
@@ -57,6 +58,7 @@ def r1(config: R1Config, train: Train) -> dict[str, Any]:
             markers.begin(stage)
             _do(config, stage, train)
             markers.finish(stage, time.perf_counter() - began)
+        _measure(config, stage)
     console.print(_overall(len(stages), len(stages), time.perf_counter() - started) + "  comparing")
     return write_comparison(config, stages, {stage.name: markers.seconds(stage) for stage in stages}, console)
 
@@ -76,7 +78,7 @@ def _check_servers(config: R1Config, stages: list[Stage], console: Console) -> N
 
 
 def _do(config: R1Config, stage: Stage, train: Train) -> None:
-    """The stage's command, or the rest of it; then its model is measured."""
+    """The stage's command, or the rest of it."""
     if stage.mixed_in is not None and stage.drawn_in is not None:
         write_mixture(config.run.dir, stage)
     command = stage.config
@@ -91,9 +93,19 @@ def _do(config: R1Config, stage: Stage, train: Train) -> None:
                 f"stage {stage.name} kept none of {tally.drawn} completions ({tally.dropped}), so the next has nothing "
                 "to learn from: train longer before it, draw more, or ask for less in its `keep`"
             )
-    if stage.model is not None:
-        measure = measurement(config, stage)
-        evaluate_command(measure.model_copy(update=_resume(measure.run.dir)))
+
+
+def _measure(config: R1Config, stage: Stage) -> None:
+    """The stage's model on the problems of the comparison; again where those or the questions are others now."""
+    if stage.model is None:
+        return
+    measure = measurement(config, stage)
+    directory = measure.run.dir
+    changes = settings_changes(directory, measure)
+    if any(key == "reward.profile" or not key.startswith(("run.", "reward.")) for key in changes):
+        shutil.rmtree(directory)
+    if not is_complete(directory):
+        evaluate_command(measure.model_copy(update=_resume(directory)))
 
 
 def write_mixture(run_dir: Path, stage: Stage) -> None:

@@ -69,7 +69,8 @@ def step_between(before: Measured, after: Measured, confidence: float) -> Step:
     if difference.low > 0:
         return Step("better", difference, problems, ())
     outcome: Outcome = "worse" if difference.high < 0 else "within noise"
-    reasons = (*_noise(difference, problems, outcome), *_room(before, difference), *_causes(before, after))
+    unclear = (*_noise(difference, problems), *_room(before, difference)) if outcome == "within noise" else ()
+    reasons = (*unclear, *_causes(before, after))
     return Step(outcome, difference, problems, reasons or ("none of the other numbers tells why",))
 
 
@@ -84,10 +85,8 @@ def told(step: Step, against: str) -> str:
     return f"{step.outcome} {than} {against}, {gain}{why}"
 
 
-def _noise(difference: Estimate, problems: int, outcome: Outcome) -> tuple[str, ...]:
+def _noise(difference: Estimate, problems: int) -> tuple[str, ...]:
     """How many problems would show a difference of this size, if it is one."""
-    if outcome != "within noise":
-        return ()
     reach = (difference.high - difference.low) / 2
     if difference.value == 0:
         return (f"{problems} problems show differences of {100 * reach:.1f} points and more, there is none",)

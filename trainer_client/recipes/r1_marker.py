@@ -19,7 +19,7 @@ from trainer_client.recipes.ledger import replace_text
 from trainer_client.recipes.r1_plan import Stage
 
 MARKER = "stage.json"
-FREE = ("run", "resume")  # where it lies, on what it computes: they change nothing of what comes out
+FREE = ("run", "resume", "evaluation")  # where it lies, how it is watched: they change nothing of what comes out
 
 
 @dataclass(frozen=True, slots=True)

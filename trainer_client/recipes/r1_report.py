@@ -79,6 +79,14 @@ def read_measured(directory: Path, stage: Stage, format_component: str) -> Measu
     )
 
 
+def is_complete(folder: Path) -> bool:
+    """Whether the evaluation in this directory has asked every problem."""
+    try:
+        return json.loads((folder / RESULTS).read_text(encoding="utf-8"))["complete"] is True
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
 def _estimate(average: Row | None) -> Estimate | None:
     """One problem alone has no bounds: all of 0..1 is possible."""
     if average is None:
@@ -118,7 +126,7 @@ def _show(report: Row, directory: Path, console: Console) -> None:
 
 def stages_table(rows: Sequence[Row], confidence: float) -> Table:
     """The stages as a person reads them, in per cent."""
-    table = Table(title="every model on the same held-out problems", title_justify="left")
+    table = Table(title="every model on the same held-out problems, with its interval", title_justify="left")
     names = (
         "stage",
         "accuracy",
@@ -129,7 +137,8 @@ def stages_table(rows: Sequence[Row], confidence: float) -> Table:
         "against the one before",
     )
     for name in names:
-        table.add_column(name, justify="left" if name in (names[0], names[-1]) else "right")
+        outer = name in (names[0], names[-1])
+        table.add_column(name, justify="left" if outer else "right", no_wrap=name != names[-1])
     for row in rows:
         took = "" if row["seconds"] is None else f"{row['seconds']:.0f}"
         table.add_row(row["stage"], *_cells(row), took, _outcome(row))
