@@ -4,8 +4,8 @@
     python tests/benchmarks/bench_algorithms.py --presets grpo ppo --seeds 0 --out runs/bench
 
 For each seed the cold start is trained once; every preset then starts from it, against a reward server of its own, and
-is judged on the same held-out problems. The budget is what `grpo` samples, and a twentieth more: what a preset reached is
-its last evaluation within it. Prints one JSON line a run and a Markdown table, and draws the curves.
+is judged on the same held-out problems. The budget is what `grpo` samples, and a twentieth more: what a preset reached
+is its last evaluation within it. Prints one JSON line a run and a Markdown table, and draws the curves.
 """
 
 from __future__ import annotations
