@@ -20,7 +20,7 @@ from trainer_client.device import open_device
 from trainer_client.display import Display
 from trainer_client.errors import AlarmRaised, CheckpointError, ConfigError, RewardUnavailable
 from trainer_client.evaluate import evaluate
-from trainer_client.gather import Draw
+from trainer_client.gather import Draw, Gathered
 from trainer_client.interrupts import Interrupts
 from trainer_client.learner import Learner, Rates, move_towards
 from trainer_client.model import load_model, open_model
@@ -29,7 +29,7 @@ from trainer_client.optim import build_optimizer, learning_rate
 from trainer_client.policy import frozen_copy_of
 from trainer_client.progress import Progress, Stage
 from trainer_client.randomness import random_state, restore_random_state, seed_everything
-from trainer_client.rewards import RewardScorer, UnscoredWatch
+from trainer_client.rewards import RewardScorer, StepWatch, UnscoredWatch
 from trainer_client.rollouts import Collected, collect_rollouts
 from trainer_client.run_dir import CHECKPOINTS, MEASURED, REFERENCE
 from trainer_client.run_log import RunLog
@@ -61,6 +61,8 @@ class Session:
         self._open_model(saved)
         self._open_data()
         self.watch = UnscoredWatch(config.reward)
+        process = config.rl.advantage.process is not None
+        self.step_watch = StepWatch(config.reward.profile, display.notice) if process else None
         self.optimizer: torch.optim.Optimizer | None = None
         self._optimizer_state = saved.optimizer if saved else None
         self.learner: Learner | None = None
@@ -195,6 +197,21 @@ class Session:
             )
 
         return groups
+
+    def check_scores(self, step: int, gathered: Gathered) -> None:
+        """Look at the scores of a step. Raises RewardsMissing, or ConfigError where it can learn from none of them.
+
+        A step of which dynamic sampling left nothing is told, and goes by.
+        """
+        self.watch.check(gathered.seen)
+        if self.step_watch is not None:
+            self.step_watch.check(gathered.seen)
+        if not gathered.groups:
+            self.display.notice(
+                f"rl step {step} learns nothing: in none of {len(gathered.seen)} groups of {gathered.samplings} "
+                f"samplings do the values of {self.config.evaluation.accuracy_component} differ; the problems are too "
+                "easy or too hard for the policy"
+            )
 
     def check_server(self) -> None:
         """Have one completion judged before any work is done: address, key, profile and component must be right."""

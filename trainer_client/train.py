@@ -132,7 +132,7 @@ def rl_step(session: Session, learner: Learner, step: int) -> tuple[dict[str, An
     started = time.perf_counter()
     with session.interrupts.at_once():
         gathered = gather(session.draw(step), config.prompts, config.selection.dynamic_sampling, component)
-    session.watch.check(gathered.seen)
+    session.check_scores(step, gathered)
 
     updating, rates = time.perf_counter(), session.rates(step)
     result, controls = learn_from(session, learner, gathered.groups, rates)

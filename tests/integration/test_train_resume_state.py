@@ -14,7 +14,7 @@ import pytest
 from tests.unit.trainer_client.stand_in import StandIn
 from trainer_client.config import TrainConfig
 from trainer_client.data import read_pass_rates
-from trainer_client.errors import AlarmRaised
+from trainer_client.errors import AlarmRaised, ConfigError
 from trainer_client.train import train
 
 STEPS = 6
@@ -149,3 +149,21 @@ def test_stop_goes_back_to_the_checkpoint_before_the_alarm(tmp_path: Path, serve
     assert not (run / "checkpoints" / "rl-000003").exists()
     train(config(run, server, {}, resume=True))
     assert [r["step"] for r in records(run) if r["kind"] == "step"][-STEPS:] == list(range(1, STEPS + 1))
+
+
+def test_process_supervision_without_step_rewards_ends_before_the_first_update(tmp_path: Path, server: StandIn) -> None:
+    run = tmp_path / "run"
+    with pytest.raises(ConfigError, match=r"profile 'r1-zero-math' .*arithmetic_steps"):
+        train(config(run, server, {"advantage": {"process": {}}}))
+    assert [r["kind"] for r in records(run) if r["stage"] == "rl"] == ["eval"]
+
+
+def test_step_without_a_live_group_is_told_and_goes_by(
+    tmp_path: Path, server: StandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, dynamic = tmp_path / "run", {"steps": 2, "selection": {"dynamic_sampling": {"max_batches": 2}}}
+    train(config(run, server, dynamic, sft={"steps": 0}))
+    told = capsys.readouterr().out
+    for step in (1, 2):
+        assert f"rl step {step} learns nothing: in none of 8 groups of 2 samplings do the values of math differ" in told
+    assert [r["updates"] for r in records(run) if r["kind"] == "step"] == [0, 0]
