@@ -60,8 +60,11 @@ def paired_difference(before: Mapping[str, float], after: Mapping[str, float], c
     return Estimate(sum(changes) / len(changes), max(centre - reach, -1.0), min(centre + reach, 1.0))
 
 
-def step_between(before: Measured, after: Measured, confidence: float) -> Step:
-    """What came of a stage; the reasons say, of what was measured, why it is not better."""
+def step_between(before: Measured, after: Measured, confidence: float, learning: tuple[str, ...] = ()) -> Step:
+    """What came of a stage; the reasons say, of what was measured, why it is not better.
+
+    `learning` is what the stage's own record says of it.
+    """
     problems = len(before.rates.keys() & after.rates.keys())
     if not problems:
         return Step("not measured", None, 0, ("no problem was judged for both",))
@@ -70,7 +73,7 @@ def step_between(before: Measured, after: Measured, confidence: float) -> Step:
         return Step("better", difference, problems, ())
     outcome: Outcome = "worse" if difference.high < 0 else "within noise"
     unclear = (*_noise(difference, problems), *_room(before, difference)) if outcome == "within noise" else ()
-    reasons = (*unclear, *_causes(before, after))
+    reasons = (*unclear, *_causes(before, after), *learning)
     return Step(outcome, difference, problems, reasons or ("none of the other numbers tells why",))
 
 

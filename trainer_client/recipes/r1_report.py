@@ -17,6 +17,7 @@ from trainer_client.metrics import mean
 from trainer_client.recipes.evaluate import ANSWERS, RESULTS
 from trainer_client.recipes.ledger import replace_text
 from trainer_client.recipes.r1_compare import Measured, Step, step_between, told
+from trainer_client.recipes.r1_learning import learning_reasons
 from trainer_client.recipes.r1_plan import MEASURED, Stage
 from trainer_client.recipes.rows import read_rows
 from trainer_client.recipes.sample import SUMMARY
@@ -38,7 +39,12 @@ def write_comparison(
         if stage.model is not None
     }
     steps = {
-        stage.name: step_between(measured[stage.against], measured[stage.name], how.confidence)
+        stage.name: step_between(
+            measured[stage.against],
+            measured[stage.name],
+            how.confidence,
+            learning_reasons(directory / stage.name, stage),
+        )
         for stage in stages
         if stage.against is not None
     }
@@ -118,8 +124,8 @@ def _row(directory: Path, stage: Stage, measured: Measured | None, step: Step | 
 def _show(report: Row, directory: Path, console: Console) -> None:
     console.print(stages_table(report["stages"], report["confidence"]))
     for row in report["stages"]:
-        if "step" in row:
-            console.print(f"{row['stage']}: {row['step']['told']}", soft_wrap=True, markup=False)
+        if (sentence := _sentence(row)) is not None:
+            console.print(f"{row['stage']}: {sentence}", soft_wrap=True, markup=False)
     minutes = report["seconds"] / 60
     console.print(f"{minutes:.1f} minutes in all; {directory / REPORT}, {directory / PICTURE}", soft_wrap=True)
 
@@ -127,21 +133,12 @@ def _show(report: Row, directory: Path, console: Console) -> None:
 def stages_table(rows: Sequence[Row], confidence: float) -> Table:
     """The stages as a person reads them, in per cent."""
     table = Table(title="every model on the same held-out problems, with its interval", title_justify="left")
-    names = (
-        "stage",
-        "accuracy",
-        f"{100 * confidence:.0f} % interval",
-        "tokens",
-        "format",
-        "s",
-        "against the one before",
-    )
+    names = ("stage", "accuracy", f"{100 * confidence:.0f} %", "tokens", "format", "seconds")
     for name in names:
-        outer = name in (names[0], names[-1])
-        table.add_column(name, justify="left" if outer else "right", no_wrap=name != names[-1])
+        table.add_column(name, justify="left" if name == names[0] else "right", no_wrap=True)
     for row in rows:
         took = "" if row["seconds"] is None else f"{row['seconds']:.0f}"
-        table.add_row(row["stage"], *_cells(row), took, _outcome(row))
+        table.add_row(row["stage"], *_cells(row), took)
     return table
 
 
@@ -154,14 +151,12 @@ def _cells(row: Row) -> tuple[str, str, str, str]:
     return f"{100 * accuracy['value']:.1f} %", bounds, tokens, _percent(row["format_rate"])
 
 
-def _outcome(row: Row) -> str:
+def _sentence(row: Row) -> str | None:
+    """What came of the stage."""
     if "kept" in row:
-        return f"{row['kept']} of {row['drawn']} samples kept"
-    step = row.get("step")
-    if step is None:
-        return ""
-    gain = "" if step["difference"] is None else f" {100 * step['difference']['value']:+.1f}"
-    return f"{step['outcome']}{gain}"
+        asked = f"{row['prompts_kept']} of {row['prompts']} problems"
+        return f"{row['kept']} of {row['drawn']} completions kept, for {asked}"
+    return row["step"]["told"] if "step" in row else None
 
 
 def _percent(share: float | None) -> str:
