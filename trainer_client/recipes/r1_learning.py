@@ -15,6 +15,7 @@ from trainer_client.recipes.r1_plan import Stage
 from trainer_client.run_log import METRICS, read_records
 
 MANY = 0.5  # a share of groups without a difference that is worth naming
+STILL = 0.01  # a change of the mean reward that is none
 
 
 def learning_reasons(directory: Path, stage: Stage) -> tuple[str, ...]:
@@ -34,7 +35,7 @@ def rl_reasons(steps: Sequence[dict[str, Any]]) -> tuple[str, ...]:
     first, last = (mean(step["reward"] for step in part) for part in (steps[:fifth], steps[-fifth:]))
     reasons = []
     if first is not None and last is not None:
-        way = "rose" if last > first else "did not rise"
+        way = "hardly moved" if abs(last - first) < STILL else "rose" if last > first else "fell"
         reasons.append(f"the reward of its own steps {way}, {first:.2f} to {last:.2f}")
     dead = mean(step["dead_group_share"] for step in steps)
     if dead is not None and dead > MANY:

@@ -18,7 +18,8 @@ def steps(rewards: list[float | None], dead: float) -> list[dict[str, Any]]:
 def test_reward_is_compared_over_the_first_and_the_last_fifth() -> None:
     rewards = [0.2, 0.4, *[9.0] * 6, 0.7, 0.9]
     assert rl_reasons(steps(rewards, 0.1)) == ("the reward of its own steps rose, 0.30 to 0.80",)
-    assert rl_reasons(steps(rewards[::-1], 0.1)) == ("the reward of its own steps did not rise, 0.80 to 0.30",)
+    assert rl_reasons(steps(rewards[::-1], 0.1)) == ("the reward of its own steps fell, 0.80 to 0.30",)
+    assert rl_reasons(steps([0.5, 0.505], 0.1)) == ("the reward of its own steps hardly moved, 0.50 to 0.51",)
 
 
 def test_dead_groups_are_named_where_they_are_many() -> None:
