@@ -7,6 +7,7 @@ import os
 import random
 import resource
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
@@ -185,6 +186,7 @@ def test_resumed_stage_hides_what_lay_beyond_and_nothing_of_the_stage_before(tmp
         for step in range(1, 10):
             log.step(stage, step, {"loss": float(step)})
     log.close()
+    time.sleep(1.01)  # TensorBoard reads files by name, and that begins with the second
     resumed = RunLog(tmp_path, Progress(Stage.RL, 4))
     resumed.step(Stage.RL, 5, {"loss": 50.0})
     resumed.close()
