@@ -12,7 +12,7 @@ INSTALLED := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve demo test check format acceptance acceptance-code soak-code test-compose bench-score bench-sandbox bench-demo bench-math bench-checks checks-page fuzz-math up down clean
+.PHONY: help install serve demo test check format acceptance acceptance-code soak-code test-compose bench-score bench-sandbox bench-demo bench-algorithms bench-math bench-checks checks-page fuzz-math up down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +72,9 @@ bench-sandbox: $(INSTALLED) ## programs per second of the sandbox, as a library 
 
 bench-demo: $(INSTALLED) ## the demo with three seeds
 	for seed in 0 1 2; do $(BIN)/python examples/demo.py --seed $$seed | grep -E 'accuracy  |SFT steps|in all'; done
+
+bench-algorithms: $(INSTALLED) ## every RL preset from the same cold start, three seeds, with curves (about 25 minutes)
+	$(BIN)/python tests/benchmarks/bench_algorithms.py $(BENCH_ALGORITHMS)
 
 bench-math: $(INSTALLED) $(BENCH_INSTALLED) ## the math engine beside Math-Verify, then hostile answers (needs ../shared)
 	$(BIN)/python tests/benchmarks/bench_math.py $(BENCH_MATH)

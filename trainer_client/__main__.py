@@ -18,6 +18,7 @@ commands:
   sample CONFIG.toml [--section.key value ...]   rejection sampling: judged completions, the good ones kept
   sft CONFIG.toml [--section.key value ...]      supervised fine-tuning on demonstrations or on samples
   dpo CONFIG.toml [--section.key value ...]      preference optimisation on pairs of judged completions
+  r1 CONFIG.toml [--section.key value ...]       the stages of DeepSeek-R1, one after the other, and compared
   presets                                        the algorithms and benchmarks that --preset knows
 
 `trainer-client COMMAND --help` lists every setting of a command.
@@ -73,6 +74,17 @@ def _dpo(argv: list[str]) -> None:
     dpo(config)
 
 
+def _r1(argv: list[str]) -> None:
+    from trainer_client.command_line import load_as
+    from trainer_client.config.recipes_r1 import R1Config, with_algorithm
+
+    config = load_as(R1Config, argv, "r1", with_algorithm)
+    from trainer_client.recipes.r1 import r1
+    from trainer_client.train import train
+
+    r1(config, train)
+
+
 def _presets(argv: list[str]) -> None:
     from trainer_client.config.benchmarks import BENCHMARKS
     from trainer_client.config.presets import PRESETS
@@ -94,6 +106,7 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "sample": _sample,
     "sft": _sft,
     "dpo": _dpo,
+    "r1": _r1,
     "presets": _presets,
 }
 
@@ -113,8 +126,8 @@ def main(argv: list[str] | None = None) -> int:
     except (TrainerError, OSError) as error:
         print(f"trainer-client: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("trainer-client: interrupted; go on later with --resume", file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        print(f"trainer-client: {str(interrupt) or 'interrupted; go on later with --resume'}", file=sys.stderr)
         return 130
     return 0
 

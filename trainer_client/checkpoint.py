@@ -36,7 +36,8 @@ UNFINISHED = ".unfinished-"
 class Saved:
     """A checkpoint read back. `model_dir` holds the weights; `optimizer` is None between two stages.
 
-    `more` are the states of what stands beside the policy, by name: the critic, its optimizer, a moving reference.
+    `more` are the states of what stands beside the policy, by name: the order of the data with what a curriculum
+    measured, the critic, its optimizer, a moving reference.
     """
 
     progress: Progress
@@ -62,20 +63,30 @@ class CheckpointStore:
         random_state: dict[str, Any],
         more: dict[str, Any] | None = None,
     ) -> Path:
-        """Write a checkpoint, complete before it appears under its name; then drop the oldest."""
-        self._directory.mkdir(parents=True, exist_ok=True)
-        unfinished = self._directory / f"{UNFINISHED}{uuid.uuid4().hex}"
-        model.save(unfinished / "model")
+        """Write a checkpoint, complete before it appears under its name; then drop the oldest.
+
+        Raises CheckpointError where it cannot be written; the older ones stay, nothing of this one does.
+        """
         state = {
             "progress": progress.as_values(),
             "optimizer": None if optimizer is None else optimizer.state_dict(),
             "random_state": random_state,
             "more": more or {},
         }
-        torch.save(state, unfinished / "trainer.pt")
-        _write_manifest(unfinished)
         final = self._directory / f"{progress.stage.value}-{progress.step:06d}"
-        _move_into_place(unfinished, final)
+        unfinished = self._directory / f"{UNFINISHED}{uuid.uuid4().hex}"
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            model.save(unfinished / "model")
+            torch.save(state, unfinished / "trainer.pt")
+            _write_manifest(unfinished)
+            _move_into_place(unfinished, final)
+        except (OSError, RuntimeError, CheckpointError) as error:  # torch's writer raises RuntimeError
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise CheckpointError(
+                f"the checkpoint {final.name} cannot be written: {error}. Make room in {self._directory}, then go on "
+                "from the one before it with --resume"
+            ) from error
         self._prune()
         return final
 

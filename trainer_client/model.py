@@ -21,7 +21,7 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from trainer_client.config import FreshModelConfig, ModelConfig
-from trainer_client.errors import DataError
+from trainer_client.errors import CheckpointError, DataError
 
 transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # a bar for each checkpoint would tear the live table
 
@@ -43,9 +43,15 @@ class LanguageModel:
         return self.network.device
 
     def save(self, directory: Path) -> None:
-        """Write weights (safetensors), config and tokenizer: a directory that transformers loads."""
-        self.network.save_pretrained(directory)
-        self.tokenizer.save_pretrained(directory)
+        """Write weights (safetensors), config and tokenizer: a directory that transformers loads.
+
+        Raises CheckpointError where it cannot be written, such as for a full disk.
+        """
+        try:
+            self.network.save_pretrained(directory)
+            self.tokenizer.save_pretrained(directory)
+        except Exception as error:  # safetensors and tokenizers raise exceptions of their own, or plain ones
+            raise CheckpointError(f"cannot write the model into {directory}: {error}; is the disk full?") from error
 
 
 def open_model(config: ModelConfig, device: torch.device) -> LanguageModel:

@@ -17,6 +17,8 @@ from trainer_client.errors import ConfigError, RewardsMissing
 from trainer_client.reward_client import Answer, Judge, Patience, RewardClient, Unanswered
 from trainer_client.types import Example, Judged, JudgedStep, RolloutGroup, RolloutScore, ScoredGroup
 
+STEP_CHECK = "arithmetic_steps"  # the server's own check of steps, which a profile may have under any name
+
 
 class RewardScorer:
     """A reward client in a thread of its own. Context manager."""
@@ -156,6 +158,36 @@ class UnscoredWatch:
                 f"{len(missing)} of {total} rollouts stayed unscored, and this for {self._bad_steps} steps in a row; "
                 f"last reason: {missing[0].reason}. Is the reward server at {self._config.url} running?"
             )
+
+
+class StepWatch:
+    """Ends a process-supervised run whose profile rewards no steps, before anything is learnt from their absence."""
+
+    def __init__(self, profile: str, notice: Callable[[str], None]) -> None:
+        self._profile = profile
+        self._notice = notice
+        self._settled = False
+
+    def check(self, groups: Sequence[ScoredGroup]) -> None:
+        """Look at one step, until one had step rewards. Raises ConfigError where no component can give any.
+
+        A component without a value may be a check of steps that found none: that is told once, and waited for.
+        """
+        scores = [score for group in groups for score in group.scores if score.judged is Judged.SCORED]
+        if self._settled or not scores:
+            return
+        self._settled = True
+        if any(score.steps for score in scores):
+            return
+        names = sorted({name for score in scores for name in score.components})
+        told = f"no step of {len(scores)} completions got a reward from profile {self._profile!r} ({', '.join(names)})"
+        valued = all(value is not None for score in scores for value in score.components.values())
+        if valued and STEP_CHECK not in names:
+            raise ConfigError(
+                f"rl.advantage.process learns from the rewards of single steps, but {told}: add a check that judges "
+                f"steps, such as {STEP_CHECK}, to the profile, or leave rl.advantage.process out"
+            )
+        self._notice(f"{told}: process supervision has nothing to learn from yet; is there a check that judges steps?")
 
 
 def _component_values(result: ScoreResult) -> dict[str, float | None]:

@@ -16,6 +16,7 @@ CONFIG = "config.json"
 CHECKPOINTS = "checkpoints"
 FINAL_MODEL = "model"
 REFERENCE = "reference"
+MEASURED = "pass_rates.jsonl"
 LIBRARIES = ("assay", "torch", "transformers", "tokenizers", "numpy", "httpx", "pydantic")
 
 

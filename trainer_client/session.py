@@ -15,11 +15,13 @@ from trainer_client.checkpoint import CheckpointStore, Saved
 from trainer_client.config import TrainConfig
 from trainer_client.config.critic import CriticConfig
 from trainer_client.critic import Critic
-from trainer_client.data import PromptBuilder, Shuffled, load_examples
+from trainer_client.data import Curriculum, PromptBuilder, Shuffled, load_examples, open_stream, write_pass_rates
+from trainer_client.device import open_device
 from trainer_client.display import Display
 from trainer_client.errors import AlarmRaised, CheckpointError, ConfigError, RewardUnavailable
 from trainer_client.evaluate import evaluate
-from trainer_client.gather import Draw
+from trainer_client.gather import Draw, Gathered
+from trainer_client.interrupts import Interrupts
 from trainer_client.learner import Learner, Rates, move_towards
 from trainer_client.model import load_model, open_model
 from trainer_client.monitor import Alarm
@@ -27,19 +29,21 @@ from trainer_client.optim import build_optimizer, learning_rate
 from trainer_client.policy import frozen_copy_of
 from trainer_client.progress import Progress, Stage
 from trainer_client.randomness import random_state, restore_random_state, seed_everything
-from trainer_client.rewards import RewardScorer, UnscoredWatch
+from trainer_client.rewards import RewardScorer, StepWatch, UnscoredWatch
 from trainer_client.rollouts import Collected, collect_rollouts
-from trainer_client.run_dir import CHECKPOINTS, REFERENCE
+from trainer_client.run_dir import CHECKPOINTS, MEASURED, REFERENCE
 from trainer_client.run_log import RunLog
 from trainer_client.sampler.hf import TransformersSampler
 from trainer_client.types import Example, Prompt
+
+ORDER = "data"  # what the checkpoint calls the state of RL's order of problems
 
 
 class Session:
     """A run that is under way.
 
-    `progress` and the random states kept with it are those after the last finished step; a checkpoint written in the
-    middle of a step, because the rewards failed, goes back to there.
+    `progress`, the random states and the state of the data's order kept with it are those after the last finished
+    step; a checkpoint written in the middle of a step, because the rewards failed, goes back to there.
     """
 
     def __init__(self, config: TrainConfig, directory: Path, scorer: RewardScorer, display: Display) -> None:
@@ -47,21 +51,25 @@ class Session:
         self.directory = directory
         self.scorer = scorer
         self.display = display
-        self.device = _device(config)
+        self.interrupts = Interrupts(display.notice)
+        self.device = open_device(config.run)
         self.store = CheckpointStore(directory / CHECKPOINTS, config.run.keep_checkpoints, display.notice)
         saved = _saved(config, self.store, display)
         self.progress = saved.progress if saved else Progress()
         self.log = RunLog(directory, self.progress)
+        self._more = saved.more if saved else {}
         self._open_model(saved)
         self._open_data()
         self.watch = UnscoredWatch(config.reward)
+        process = config.rl.advantage.process is not None
+        self.step_watch = StepWatch(config.reward.profile, display.notice) if process else None
         self.optimizer: torch.optim.Optimizer | None = None
         self._optimizer_state = saved.optimizer if saved else None
         self.learner: Learner | None = None
-        self._more = saved.more if saved else {}
         if saved:
             restore_random_state(saved.random_state, self.sampler.generator)
         self._random_state = random_state(self.sampler.generator)
+        self._order_state = self.rl_data.state()
 
     def _open_model(self, saved: Saved | None) -> None:
         seed_everything(self.config.seed)
@@ -73,20 +81,22 @@ class Session:
         self.sampler = TransformersSampler(self.model, self.config.rl.sampler, self.config.seed, locate_text)
 
     def _open_data(self) -> None:
-        self._prompts = PromptBuilder(self.config.data, self.model.tokenizer)
-        train, held_out = load_examples(self.config.data)
+        data, component = self.config.data, self.config.evaluation.accuracy_component
+        self._prompts = PromptBuilder(data, self.model.tokenizer)
+        train, held_out = load_examples(data, self.display.notice)
         fitting = self._prompts.fitting(train)
         if len(fitting) < len(train):
             self.display.notice(f"{len(train) - len(fitting)} prompts are too long and are left out")
         chosen = self._prompts.fitting(held_out)[: self.config.evaluation.problems]
-        self.held_out = [self._prompts.prompt(example) for example in chosen]
-        self._check_lengths([*self.as_prompts(fitting), *self.held_out])
+        self.held_out = self.as_prompts(chosen)
+        self._check_lengths()
         self.sft_data = Shuffled(fitting, self.config.seed, "sft", self.progress.sft_cursor)
-        self.rl_data = Shuffled(fitting, self.config.seed, "rl", self.progress.rl_cursor)
+        self.rl_data = open_stream(fitting, data, self.config.seed, "rl", component, self.progress.rl_cursor)
+        self._restore_order()
 
-    def _check_lengths(self, prompts: Iterable[Prompt]) -> None:
-        """Raises ConfigError when a prompt with the longest completion does not fit into the model."""
-        longest = max(len(prompt.token_ids) for prompt in prompts)
+    def _check_lengths(self) -> None:
+        """Raises ConfigError when the longest prompt with the longest completion does not fit into the model."""
+        longest = self._prompts.longest
         room = getattr(self.model.network.config, "max_position_embeddings", None)
         wanted = self.config.rl.sampler.max_new_tokens
         if room is not None and longest + wanted > room:
@@ -94,6 +104,15 @@ class Session:
                 f"the longest prompt has {longest} tokens and rl.sampler.max_new_tokens is {wanted}, but the model "
                 f"has {room} positions; lower data.max_prompt_tokens or rl.sampler.max_new_tokens"
             )
+
+    def _restore_order(self) -> None:
+        """Have the order go on where the checkpoint left it; one of another kind begins anew, and this is told."""
+        if ORDER not in self._more:
+            return
+        try:
+            self.rl_data.restore(self._more[ORDER])
+        except KeyError:
+            self.display.notice("the run had no data.curriculum so far: nothing is known of its pass rates yet")
 
     def close(self) -> None:
         """Close the files of the record."""
@@ -179,6 +198,21 @@ class Session:
 
         return groups
 
+    def check_scores(self, step: int, gathered: Gathered) -> None:
+        """Look at the scores of a step. Raises RewardsMissing, or ConfigError where it can learn from none of them.
+
+        A step of which dynamic sampling left nothing is told, and goes by.
+        """
+        self.watch.check(gathered.seen)
+        if self.step_watch is not None:
+            self.step_watch.check(gathered.seen)
+        if not gathered.groups:
+            self.display.notice(
+                f"rl step {step} learns nothing: in none of {len(gathered.seen)} groups of {gathered.samplings} "
+                f"samplings do the values of {self.config.evaluation.accuracy_component} differ; the problems are too "
+                "easy or too hard for the policy"
+            )
+
     def check_server(self) -> None:
         """Have one completion judged before any work is done: address, key, profile and component must be right."""
         example = self.held_out[0].example
@@ -196,6 +230,7 @@ class Session:
         """A step is finished: this is where a checkpoint would go on from."""
         self.progress = replace(self.progress, **changes)
         self._random_state = random_state(self.sampler.generator)
+        self._order_state = self.rl_data.state()
 
     def begin_rl(self) -> None:
         """Leave the cold start behind."""
@@ -209,12 +244,20 @@ class Session:
         if not due or self.log.has_evaluation(Stage.RL, step):
             return
         version = self.progress.policy_version
-        result = evaluate(self.sampler, self.scorer, self.held_out, self.config, version, str(step))
+        with self.interrupts.at_once():
+            result = evaluate(self.sampler, self.scorer, self.held_out, self.config, version, str(step))
         self.display.evaluation(self.log.evaluation(Stage.RL, step, result.metrics, result.samples))
 
     def save(self) -> None:
-        """Write a checkpoint of the last finished step."""
-        self.store.save(self.progress, self.model, self.optimizer, self._random_state, self._beside_the_policy())
+        """Write a checkpoint of the last finished step, and the pass rates that a curriculum measured."""
+        more = {ORDER: self._order_state, **self._beside_the_policy()}
+        self.store.save(self.progress, self.model, self.optimizer, self._random_state, more)
+        self.write_pass_rates()
+
+    def write_pass_rates(self) -> None:
+        """Write what the curriculum knows of each problem; nothing without one."""
+        if isinstance(self.rl_data, Curriculum):
+            write_pass_rates(self.directory / MEASURED, self.rl_data.pass_rates())
 
     def _beside_the_policy(self) -> dict[str, Any]:
         """The states of the critic and of a reference that moves."""
@@ -252,14 +295,6 @@ class Session:
             f"stopped after rl step {step}: {told}. --resume goes back to the last checkpoint written before; "
             "change a setting first, or the same will happen"
         )
-
-
-def _device(config: TrainConfig) -> torch.device:
-    if config.run.device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if config.run.device == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("run.device is 'cuda', but torch finds no CUDA device; use 'auto' or 'cpu'")
-    return torch.device(config.run.device)
 
 
 def _saved(config: TrainConfig, store: CheckpointStore, display: Display) -> Saved | None:

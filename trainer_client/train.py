@@ -14,8 +14,6 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import Any
 
-import torch
-
 from trainer_client.announce import opening_lines
 from trainer_client.batching import rollout_batch
 from trainer_client.config import TrainConfig
@@ -24,6 +22,7 @@ from trainer_client.display import Display
 from trainer_client.errors import RewardError
 from trainer_client.gather import gather
 from trainer_client.groups import scored_rows
+from trainer_client.interrupts import Stopped
 from trainer_client.learner import Learner, Rates
 from trainer_client.lesson import lesson_of
 from trainer_client.measure import measured
@@ -52,7 +51,6 @@ from trainer_client.update import UpdateResult, update_policy
 def train(config: TrainConfig) -> Summary:
     """Do what the configuration says, or go on with it; returns and prints the summary."""
     started = time.perf_counter()
-    torch.set_num_threads(config.run.threads)
     directory = open_run_dir(config)
     with (
         Display() as display,
@@ -65,15 +63,30 @@ def train(config: TrainConfig) -> Summary:
         write_config(directory, config)
         if config.rl.steps:
             display.notice("\n".join(opening_lines(config.preset, config.rl)))
-        try:
-            cold_start(session)
-            reinforce(session)
-        except RewardError:
-            session.save()
-            raise
-        summary = finish(session, started)
+        with session.interrupts:
+            learn(session)
+            summary = finish(session, started)
     print("\n".join(summary_lines(summary)))
     return summary
+
+
+def learn(session: Session) -> None:
+    """Both stages. What ends them where a step is whole, or not yet begun, leaves a checkpoint of the last whole one.
+
+    Raises RewardError as it came, and KeyboardInterrupt, saying how to go on, for the first Ctrl-C or SIGTERM.
+    """
+    try:
+        cold_start(session)
+        reinforce(session)
+    except RewardError:
+        session.save()
+        raise
+    except Stopped:
+        session.save()
+        stage, step = session.progress.stage.value, session.progress.step
+        raise KeyboardInterrupt(
+            f"interrupted after {stage} step {step}, of which there is a checkpoint: go on with --resume"
+        ) from None
 
 
 def cold_start(session: Session) -> None:
@@ -83,6 +96,7 @@ def cold_start(session: Session) -> None:
         return
     optimizer = session.open_optimizer(Stage.SFT)
     for step in range(session.progress.step + 1, config.steps + 1):
+        session.interrupts.obey()
         started = time.perf_counter()
         prompts = session.as_prompts(session.sft_data.take(config.batch))
         rate = learning_rate(config.optim, step, config.steps)
@@ -103,6 +117,7 @@ def reinforce(session: Session) -> None:
     if session.progress.step == 0:
         session.save()
     for step in range(session.progress.step + 1, steps + 1):
+        session.interrupts.obey()
         metrics, alarms = rl_step(session, learner, step)
         session.refresh_reference()
         session.display.step(session.log.step(Stage.RL, step, metrics), steps)
@@ -115,11 +130,12 @@ def rl_step(session: Session, learner: Learner, step: int) -> tuple[dict[str, An
     """One step of reinforcement learning; returns its metrics and the alarms that they raise."""
     config, progress, component = session.config.rl, session.progress, session.config.evaluation.accuracy_component
     started = time.perf_counter()
-    gathered = gather(session.draw(step), config.prompts, config.selection.dynamic_sampling, component)
-    session.watch.check(gathered.seen)
+    with session.interrupts.at_once():
+        gathered = gather(session.draw(step), config.prompts, config.selection.dynamic_sampling, component)
+    session.check_scores(step, gathered)
 
     updating, rates = time.perf_counter(), session.rates(step)
-    result, controls = learn(session, learner, gathered.groups, rates)
+    result, controls = learn_from(session, learner, gathered.groups, rates)
     ended = time.perf_counter()
 
     tokens = progress.sampled_tokens + sampled_tokens(gathered.seen)
@@ -133,6 +149,7 @@ def rl_step(session: Session, learner: Learner, step: int) -> tuple[dict[str, An
         | timing_metrics(gathered, ended - updating, ended - started)
     )
     alarms, health = examined(metrics, progress.health, session.config.monitor)
+    session.rl_data.observe(gathered.seen)
     session.advance(
         step=step,
         rl_cursor=session.rl_data.cursor,
@@ -145,7 +162,7 @@ def rl_step(session: Session, learner: Learner, step: int) -> tuple[dict[str, An
     return metrics | {"alarms": [alarm.message for alarm in alarms]}, alarms
 
 
-def learn(
+def learn_from(
     session: Session, learner: Learner, groups: Sequence[ScoredGroup], rates: Rates
 ) -> tuple[UpdateResult, Controls]:
     """Groups to optimizer steps; without a group there are none. Returns what they did and the next step's controls."""

@@ -155,9 +155,16 @@ REFINED: dict[str, dict[str, Any]] = {
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("rl", REFINED.values(), ids=REFINED)
 def test_every_refinement_takes_real_steps(
-    rl: dict[str, Any], tmp_path: Path, half_taught: Path, server: str, capsys: pytest.CaptureFixture[str]
+    rl: dict[str, Any],
+    tmp_path: Path,
+    half_taught: Path,
+    request: pytest.FixtureRequest,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    steps = run_steps(tmp_path, half_taught, {"url": server}, merged(RL, rl))
+    reward = {"url": request.getfixturevalue("server")}
+    if "process" in rl.get("advantage", {}):
+        reward = {"url": request.getfixturevalue("server_of_steps"), "profile": "steps"}
+    steps = run_steps(tmp_path, half_taught, reward, merged(RL, rl))
     assert "by settings, no preset" in capsys.readouterr().out
     assert sum(step["updates"] for step in steps) >= 2
     assert all(step["skipped_updates"] == 0 and math.isfinite(step["grad_norm"]) for step in steps)

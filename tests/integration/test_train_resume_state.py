@@ -13,7 +13,8 @@ import pytest
 
 from tests.unit.trainer_client.stand_in import StandIn
 from trainer_client.config import TrainConfig
-from trainer_client.errors import AlarmRaised
+from trainer_client.data import read_pass_rates
+from trainer_client.errors import AlarmRaised, ConfigError
 from trainer_client.train import train
 
 STEPS = 6
@@ -92,6 +93,40 @@ def test_resumed_run_goes_on_with_everything_that_adapts(tmp_path: Path, server:
         assert max(step["sampling"]["samplings"] for step in steps) > 1
 
 
+CURRICULUM = {
+    "addition": {"terms": 2, "max_number": 9, "train_problems": 50, "held_out_problems": 8},
+    "curriculum": {"memory": 0.7},
+}
+
+
+def test_resumed_curriculum_draws_what_it_would_have_drawn(tmp_path: Path, server: StandIn) -> None:
+    run, selection = tmp_path / "run", {"selection": {"dynamic_sampling": {"max_batches": 2}}}
+    train(config(run, server, selection, data=CURRICULUM))
+    expected, trained, rates = records(run), weights(run), read_pass_rates(run / "pass_rates.jsonl")
+    assert 12 < len(rates) <= 50
+    assert len({rate.rate for rate in rates.values()}) > 2
+    shutil.rmtree(run / "model")
+    (run / "pass_rates.jsonl").unlink()
+    os.truncate(run / "checkpoints" / f"rl-{STEPS:06d}" / "trainer.pt", 50)
+    train(config(run, server, selection, data=CURRICULUM, resume=True))
+    assert records(run) == expected
+    assert weights(run) == trained
+    assert read_pass_rates(run / "pass_rates.jsonl") == rates
+
+
+def test_curriculum_changes_what_is_drawn_and_can_begin_in_the_middle_of_a_run(
+    tmp_path: Path, server: StandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, plain = tmp_path / "run", {"addition": CURRICULUM["addition"]}
+    train(config(run, server, {"steps": 3}, data=plain))
+    assert not (run / "pass_rates.jsonl").exists()
+    train(config(run, server, {}, data=CURRICULUM, resume=True))
+    assert "nothing is known of its pass rates yet" in capsys.readouterr().out
+    assert 0 < len(read_pass_rates(run / "pass_rates.jsonl")) <= 12  # 3 steps of 4 problems
+    train(config(run, server, {"steps": STEPS + 1}, data=plain, resume=True))
+    assert records(run)[-2]["step"] == STEPS + 1
+
+
 def test_pause_leaves_a_checkpoint_and_the_run_goes_on_as_if_there_had_been_none(
     tmp_path: Path, server: StandIn
 ) -> None:
@@ -114,3 +149,21 @@ def test_stop_goes_back_to_the_checkpoint_before_the_alarm(tmp_path: Path, serve
     assert not (run / "checkpoints" / "rl-000003").exists()
     train(config(run, server, {}, resume=True))
     assert [r["step"] for r in records(run) if r["kind"] == "step"][-STEPS:] == list(range(1, STEPS + 1))
+
+
+def test_process_supervision_without_step_rewards_ends_before_the_first_update(tmp_path: Path, server: StandIn) -> None:
+    run = tmp_path / "run"
+    with pytest.raises(ConfigError, match=r"profile 'r1-zero-math' .*arithmetic_steps"):
+        train(config(run, server, {"advantage": {"process": {}}}))
+    assert [r["kind"] for r in records(run) if r["stage"] == "rl"] == ["eval"]
+
+
+def test_step_without_a_live_group_is_told_and_goes_by(
+    tmp_path: Path, server: StandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, dynamic = tmp_path / "run", {"steps": 2, "selection": {"dynamic_sampling": {"max_batches": 2}}}
+    train(config(run, server, dynamic, sft={"steps": 0}))
+    told = capsys.readouterr().out
+    for step in (1, 2):
+        assert f"rl step {step} learns nothing: in none of 8 groups of 2 samplings do the values of math differ" in told
+    assert [r["updates"] for r in records(run) if r["kind"] == "step"] == [0, 0]

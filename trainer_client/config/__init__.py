@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from trainer_client.config.advantage import AdvantageConfig
 from trainer_client.config.critic import CriticConfig
@@ -219,6 +220,18 @@ class RewardConfig(Section):
     on_unscored: Literal["mask", "stop"] = Field(default="mask", description="mask goes on without; stop ends the run")
     max_unscored_share: Share = Field(default=0.5, description="more than this unscored makes a step a bad one")
     max_unscored_steps: Positive = Field(default=3, description="this many bad steps in a row end the run")
+
+    @field_validator("url")
+    @classmethod
+    def _host_and_port_can_be(cls, url: str) -> str:
+        try:
+            parts = urlsplit(url)
+            possible = bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            possible = False
+        if not possible:
+            raise ValueError("expected http(s)://HOST:PORT with a host and a port of 1..65535, such as the default")
+        return url
 
     @model_validator(mode="after")
     def _attempt_outlasts_deadline(self) -> RewardConfig:

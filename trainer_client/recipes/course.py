@@ -18,18 +18,19 @@ from trainer_client.checkpoint import CheckpointStore
 from trainer_client.config import ModelConfig, RewardConfig, RunConfig, SamplerConfig
 from trainer_client.config.optim import OptimConfig
 from trainer_client.config.recipes import HeldOutConfig
+from trainer_client.device import open_device
 from trainer_client.display import Display
 from trainer_client.errors import CheckpointError, ConfigError, DataError
+from trainer_client.interrupts import Interrupts
 from trainer_client.metrics import score_metrics, text_metrics
 from trainer_client.model import LanguageModel, load_model, open_model
 from trainer_client.optim import build_optimizer, learning_rate
 from trainer_client.progress import Progress, Stage
 from trainer_client.randomness import random_state, seed_everything
 from trainer_client.recipes.drawing import longest_prompt
-from trainer_client.recipes.interrupts import Interrupts
 from trainer_client.recipes.ledger import replace_text
 from trainer_client.recipes.problems import fits, open_problems, prompt_builder
-from trainer_client.recipes.run import check_server, open_device
+from trainer_client.recipes.run import check_server
 from trainer_client.rewards import RewardScorer
 from trainer_client.run_dir import CHECKPOINTS, FINAL_MODEL
 from trainer_client.run_log import RunLog

@@ -14,7 +14,9 @@ from typing import Any
 import torch
 
 from trainer_client.config.recipes import DpoCommandConfig, DpoConfig
+from trainer_client.device import open_device
 from trainer_client.display import Display
+from trainer_client.interrupts import Interrupts
 from trainer_client.losses.preference import PairSide, PreferenceSums, preference_loss
 from trainer_client.model import LanguageModel, open_model
 from trainer_client.optim import apply_gradients
@@ -22,13 +24,12 @@ from trainer_client.policy import token_log_probs
 from trainer_client.progress import Stage
 from trainer_client.randomness import seed_everything
 from trainer_client.recipes.course import Course, Plan, finish, held_out, needs_steps_left
-from trainer_client.recipes.interrupts import Interrupts
 from trainer_client.recipes.ledger import replace_text
 from trainer_client.recipes.order import Order
 from trainer_client.recipes.pairs import told, write_pairs
 from trainer_client.recipes.reference import PairTokens, ReferenceLogProbs, compute_reference, pair_batch
 from trainer_client.recipes.rows import Row, RowFile
-from trainer_client.recipes.run import begin_run, open_device
+from trainer_client.recipes.run import begin_run
 
 PAIRS, PAIR_COUNT, REFERENCE = "pairs.jsonl", "pairs.json", "reference"
 MAY_CHANGE = ("run.", "reward.", "held_out", "dpo.steps", "dpo.micro_batch")

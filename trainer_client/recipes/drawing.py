@@ -14,8 +14,8 @@ from trainer_client.config import RewardConfig, SamplerConfig
 from trainer_client.config.recipes import ProblemsConfig
 from trainer_client.data import PromptBuilder
 from trainer_client.errors import ConfigError, RewardsMissing
+from trainer_client.interrupts import Interrupts
 from trainer_client.model import LanguageModel
-from trainer_client.recipes.interrupts import Interrupts
 from trainer_client.recipes.problems import fits, prompt_builder
 from trainer_client.reward_client import Judge
 from trainer_client.rewards import RewardScorer, Scoring

@@ -1,4 +1,4 @@
-"""What the commands share at their beginning: the device, the directory, what may change on resume, the server."""
+"""What the commands share at their beginning: the directory, what may change on resume, the server."""
 
 from __future__ import annotations
 
@@ -7,23 +7,11 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-import torch
-
-from trainer_client.config import ModelConfig, RewardConfig, RunConfig
+from trainer_client.config import ModelConfig, RewardConfig
 from trainer_client.errors import ConfigError, DataError, RewardUnavailable
 from trainer_client.rewards import RewardScorer
 from trainer_client.run_dir import Recipe, open_run_dir, settings_changes, write_config
 from trainer_client.types import Example
-
-
-def open_device(config: RunConfig) -> torch.device:
-    """The device of the run. Raises ConfigError when cuda is asked for and is not there."""
-    torch.set_num_threads(config.threads)
-    if config.device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if config.device == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("run.device is 'cuda', but torch finds no CUDA device; use 'auto' or 'cpu'")
-    return torch.device(config.device)
 
 
 def begin_run(config: Recipe, may_change: tuple[str, ...]) -> Path:

@@ -13,10 +13,10 @@ from trainer_client.data import PromptBuilder
 from trainer_client.data.examples import chosen
 from trainer_client.display import Display
 from trainer_client.errors import DataError
+from trainer_client.interrupts import Interrupts
 from trainer_client.model import LanguageModel
 from trainer_client.progress import Stage
 from trainer_client.recipes.course import Course, Plan, finish, held_out, needs_steps_left
-from trainer_client.recipes.interrupts import Interrupts
 from trainer_client.recipes.order import Order
 from trainer_client.recipes.problems import fits, open_problems, prompt_builder
 from trainer_client.recipes.run import begin_run

@@ -14,9 +14,9 @@ from trainer_client.config import RewardConfig, SamplerConfig
 from trainer_client.config.data import AdditionConfig
 from trainer_client.config.recipes import ProblemsConfig
 from trainer_client.errors import ConfigError, RewardsMissing
+from trainer_client.interrupts import Interrupts
 from trainer_client.model import LanguageModel
 from trainer_client.recipes.drawing import Drawing, longest_prompt, same_rules
-from trainer_client.recipes.interrupts import Interrupts
 from trainer_client.recipes.problems import open_problems
 from trainer_client.reward_client import Judge
 from trainer_client.rewards import RewardScorer

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.extras import extra
 from trainer_client.config.data import (
     AdditionConfig,
     ArithmeticConfig,
@@ -189,7 +190,7 @@ def test_arithmetic_that_cannot_stay_in_range_is_refused() -> None:
 
 
 def test_reasoning_gym_rows_are_different_and_whole() -> None:
-    pytest.importorskip("reasoning_gym")
+    extra("reasoning_gym")
     task = ReasoningGymConfig(dataset="gcd", train_problems=30, held_out_problems=10, slip_share=0.5)
     train, held_out = task_examples(task)
     assert task_examples(task) == (train, held_out)
@@ -208,7 +209,7 @@ def test_reasoning_gym_rows_are_different_and_whole() -> None:
     ],
 )
 def test_reasoning_gym_faults_are_data_errors(values: dict[str, Any], told: str) -> None:
-    pytest.importorskip("reasoning_gym")
+    extra("reasoning_gym")
     with pytest.raises(DataError, match=told):
         task_examples(ReasoningGymConfig.model_validate(values | {"held_out_problems": 5}))
 

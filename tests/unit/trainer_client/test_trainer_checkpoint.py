@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import random
+import resource
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from trainer_client.checkpoint import CheckpointStore
 from trainer_client.config.optim import OptimConfig
+from trainer_client.errors import CheckpointError
 from trainer_client.model import LanguageModel, load_model
 from trainer_client.optim import build_optimizer
 from trainer_client.progress import Progress, Stage
@@ -64,6 +67,25 @@ def test_newest_follows_the_order_of_the_run_and_old_ones_go(store: CheckpointSt
     assert saved is not None
     assert (saved.progress.stage, saved.progress.step) == (Stage.RL, 20)
     assert [path.exists() for path in paths] == [False, True, True]
+
+
+@pytest.mark.parametrize("file", ["model/config.json", "model/model.safetensors", "trainer.pt"])
+def test_what_cannot_be_written_is_told_and_the_one_before_stays(
+    store: CheckpointStore, tiny_model: LanguageModel, file: str
+) -> None:
+    whole = save(store, tiny_model, Stage.RL, 1)
+    room = (whole / file).stat().st_size - 1
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
+    try:
+        with pytest.raises(CheckpointError, match=r"rl-000002 cannot be written.*Make room"):
+            save(store, tiny_model, Stage.RL, 2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [path.name for path in whole.parent.iterdir()] == ["rl-000001"]
+    saved = store.newest()
+    assert saved is not None
+    assert saved.progress.step == 1
 
 
 def truncate(path: Path) -> None:
@@ -164,6 +186,7 @@ def test_resumed_stage_hides_what_lay_beyond_and_nothing_of_the_stage_before(tmp
         for step in range(1, 10):
             log.step(stage, step, {"loss": float(step)})
     log.close()
+    time.sleep(1.01)  # TensorBoard reads files by name, and that begins with the second
     resumed = RunLog(tmp_path, Progress(Stage.RL, 4))
     resumed.step(Stage.RL, 5, {"loss": 50.0})
     resumed.close()

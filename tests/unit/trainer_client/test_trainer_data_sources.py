@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from tests.extras import extra
 from trainer_client.config import DataConfig, FieldsConfig
 from trainer_client.config.data import SourceConfig
 from trainer_client.data import FileExamples, load_examples
@@ -109,8 +110,8 @@ def test_packed_lines_and_arrays_give_the_same_examples(tmp_path: Path) -> None:
 
 
 def test_parquet_gives_the_same_examples_and_reads_no_column_it_does_not_need(tmp_path: Path) -> None:
-    arrow = pytest.importorskip("pyarrow")
-    parquet = pytest.importorskip("pyarrow.parquet")
+    arrow = extra("pyarrow")
+    parquet = extra("pyarrow.parquet")
     rows = [row | {"picture": b"\xff\x00"} for row in ROWS]
     parquet.write_table(arrow.Table.from_pylist(rows), tmp_path / "rows.parquet", row_group_size=700)
     assert list(FileExamples(tmp_path / "rows.parquet", FieldsConfig())) == EXPECTED
@@ -119,15 +120,15 @@ def test_parquet_gives_the_same_examples_and_reads_no_column_it_does_not_need(tm
 
 
 def test_verl_parquet_with_chats_is_read_whole(tmp_path: Path) -> None:
-    arrow = pytest.importorskip("pyarrow")
-    parquet = pytest.importorskip("pyarrow.parquet")
+    arrow = extra("pyarrow")
+    parquet = extra("pyarrow.parquet")
     row, expected = next((row, expected) for preset, row, expected in GOLDEN if preset == "verl")
     parquet.write_table(arrow.Table.from_pylist([row]), tmp_path / "train.parquet")
     assert list(FileExamples(tmp_path / "train.parquet", FieldsConfig(preset="verl"))) == [expected]
 
 
 def test_data_sets_saved_to_disk_are_read_in_the_order_of_their_state(tmp_path: Path) -> None:
-    arrow = pytest.importorskip("pyarrow")
+    arrow = extra("pyarrow")
     split = tmp_path / "saved" / "train"
     split.mkdir(parents=True)
     names = ["data-00001-of-00002.arrow", "data-00000-of-00002.arrow"]  # the state's order, not that of the names
@@ -143,7 +144,7 @@ def test_data_sets_saved_to_disk_are_read_in_the_order_of_their_state(tmp_path: 
 
 
 def test_arrow_files_are_read_like_streams(tmp_path: Path) -> None:
-    arrow = pytest.importorskip("pyarrow")
+    arrow = extra("pyarrow")
     table = arrow.Table.from_pylist(ROWS)
     with arrow.OSFile(str(tmp_path / "rows.arrow"), "wb") as sink, arrow.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table, max_chunksize=500)
@@ -171,7 +172,7 @@ def test_without_pyarrow_the_message_says_what_to_install(tmp_path: Path, monkey
 )
 def test_damaged_files_are_named(tmp_path: Path, name: str, content: bytes | None) -> None:
     if name.endswith(("parquet", "arrow")):
-        pytest.importorskip("pyarrow")
+        extra("pyarrow")
     path = tmp_path / name
     if content is not None:
         path.write_bytes(content)

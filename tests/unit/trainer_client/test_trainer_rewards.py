@@ -13,8 +13,8 @@ from trainer_client.errors import ConfigError, RewardRejected, RewardsMissing
 from trainer_client.groups import rewards_and_mask
 from trainer_client.metrics import score_metrics, text_metrics
 from trainer_client.reward_client import Unanswered
-from trainer_client.rewards import RewardScorer, UnscoredWatch, rollout_score
-from trainer_client.types import Example, Judged, Prompt, Rollout, RolloutGroup, RolloutScore, ScoredGroup
+from trainer_client.rewards import RewardScorer, StepWatch, UnscoredWatch, rollout_score
+from trainer_client.types import Example, Judged, JudgedStep, Prompt, Rollout, RolloutGroup, RolloutScore, ScoredGroup
 
 RIGHT = "<think>1+1=2</think><answer>2</answer>"
 
@@ -121,3 +121,34 @@ def test_stop_ends_the_run_at_the_first_unscored_rollout() -> None:
     watch.check(scored_step(0))
     with pytest.raises(RewardsMissing, match="1 of 10"):
         watch.check(scored_step(1))
+
+
+def scores_of(components: dict[str, float | None], steps: int = 0, judged: Judged = Judged.SCORED) -> ScoredGroup:
+    reward = 1.0 if judged is Judged.SCORED else None
+    score = RolloutScore(judged, reward, components, steps=tuple(JudgedStep("s", 0, 1, 1.0) for _ in range(steps)))
+    return ScoredGroup(group("a", "b"), (score, score))
+
+
+def test_profile_without_step_rewards_ends_a_process_supervised_run() -> None:
+    watch = StepWatch("gsm8k", print)
+    watch.check([scores_of({"math": None}, judged=Judged.UNSCORED)])  # says nothing about the profile
+    with pytest.raises(ConfigError, match=r"no step of 4 completions .* profile 'gsm8k' \(format, math\): add a check"):
+        watch.check([scores_of({"math": 1.0, "format": 0.0}), scores_of({"math": 0.0})])
+
+
+@pytest.mark.parametrize("components", [{"math": 1.0, "equations": None}, {"math": 1.0, "arithmetic_steps": 0.0}])
+def test_steps_that_may_still_come_are_waited_for(components: dict[str, float | None]) -> None:
+    told: list[str] = []
+    watch = StepWatch("steps", told.append)
+    for _ in range(2):
+        watch.check([scores_of(components)])
+    assert len(told) == 1
+    assert "nothing to learn from yet" in told[0]
+
+
+def test_step_rewards_settle_the_question() -> None:
+    told: list[str] = []
+    watch = StepWatch("steps", told.append)
+    watch.check([scores_of({"math": 1.0, "s": 0.0}, steps=2), scores_of({"math": 1.0})])
+    watch.check([scores_of({"math": 1.0})])
+    assert told == []

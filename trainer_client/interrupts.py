@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
+class Stopped(KeyboardInterrupt):
+    """The first signal, obeyed where nothing is half done. A plain KeyboardInterrupt may come from anywhere."""
+
+
 class Interrupts:
     """Notes the first signal in `asked`; the second raises KeyboardInterrupt where it comes. Context manager.
 
-    Outside the main thread, where no handler can be set, signals act as they always do.
+    Inside of `at_once` the first raises Stopped without waiting. Outside the main thread, where no handler can be
+    set, signals act as they always do.
     """
 
     def __init__(self, notice: Callable[[str], None]) -> None:
         self._notice = notice
         self._old: dict[signal.Signals, Any] = {}
+        self._at_once = False
         self.asked = False
 
     def __enter__(self) -> Interrupts:
@@ -34,12 +41,24 @@ class Interrupts:
             signal.signal(number, handler)
 
     def obey(self) -> None:
-        """Raise KeyboardInterrupt when a signal came: all that was done is on disk here."""
+        """Raise Stopped when a signal came: all that was done is on disk here, or whole."""
         if self.asked:
-            raise KeyboardInterrupt
+            raise Stopped
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """For work that can be given up anywhere, since nothing is kept of it before its end."""
+        self._at_once = True
+        try:
+            self.obey()
+            yield
+        finally:
+            self._at_once = False
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
+        if self._at_once:
+            raise Stopped
         self._notice("finishing what is at hand, then stopping; once more stops now")

@@ -1,0 +1,149 @@
+"""The whole R1 recipe with the real reward server: killed by SIGKILL inside a stage, and gone on with."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from trainer_client.__main__ import main
+
+CONFIG = """
+[run]
+checkpoint_every = 10
+[model.fresh]
+hidden = 32
+intermediate = 64
+[data]
+addition = { terms = 2, max_number = 9, train_problems = 60, held_out_problems = 16 }
+[comparison]
+sampler = { max_new_tokens = 16 }
+[cold_start]
+steps = 90
+batch = 32
+optim = { lr = 1e-2, warmup_steps = 5, decay = "cosine" }
+[rl]
+steps = 12
+prompts = 4
+group = 4
+sampler = { max_new_tokens = 16 }
+[rejection_sampling]
+sampler = { max_new_tokens = 16 }
+[refining]
+steps = 30
+batch = 32
+optim = { lr = 1e-2, warmup_steps = 5 }
+[refining.demonstrations]
+limit = 9
+split = "train"
+addition = { terms = 2, max_number = 9, train_problems = 60, held_out_problems = 16 }
+[[all_profiles]]
+profile = "r1-math"
+steps = 2
+prompts = 4
+group = 4
+sampler = { max_new_tokens = 16 }
+[distillation]
+steps = 15
+batch = 32
+optim = { lr = 1e-2, warmup_steps = 5 }
+model = { fresh = { hidden = 16, intermediate = 32 } }
+draw = { sampler = { max_new_tokens = 16 } }
+"""
+STAGES = ["0-base", "1-cold-start", "2-rl", "3-rejection-sampling", "4-refining", "5-rl-r1-math",
+          "6-teacher-samples", "7-distillation"]  # fmt: skip
+
+
+class Sequence:
+    """The recipe in one run directory: in this process, or in one of its own where it is to be killed."""
+
+    def __init__(self, run: Path, server_url: str) -> None:
+        self.run = run
+        file = run.with_suffix(".toml")
+        file.write_text(CONFIG)
+        self._words = ["r1", str(file), "--run.dir", str(run), "--reward.url", server_url]
+
+    def __call__(self, *options: str, expected: int = 0) -> str:
+        """What it printed."""
+        told = io.StringIO()
+        with contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
+            status = main([*self._words, *options])
+        assert status == expected, told.getvalue()
+        return told.getvalue()
+
+    def kill_when(self, reached: Callable[[], bool]) -> None:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "trainer_client", *self._words],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
+        try:
+            deadline = time.monotonic() + 60
+            while not reached():
+                assert process.poll() is None, process.communicate()[1].decode()
+                assert time.monotonic() < deadline
+                time.sleep(0.005)
+        finally:
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+
+    def steps(self, stage: str) -> list[dict[str, Any]]:
+        path = self.run / stage / "metrics.jsonl"
+        lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+        rows = [json.loads(line) for line in lines if line.endswith("\n")]
+        return [row for row in rows if row["kind"] == "step"]
+
+    def report(self) -> dict[str, Any]:
+        return json.loads((self.run / "report.json").read_text())
+
+    def numbers(self) -> list[dict[str, Any]]:
+        """The report without what a clock says."""
+        return [{key: value for key, value in row.items() if key != "seconds"} for row in self.report()["stages"]]
+
+    def weights(self, stage: str) -> bytes:
+        return (self.run / stage / "model" / "model.safetensors").read_bytes()
+
+
+def test_killed_and_resumed_sequence_equals_an_uninterrupted_one(tmp_path: Path, server_url: str) -> None:
+    whole, killed = Sequence(tmp_path / "whole", server_url), Sequence(tmp_path / "killed", server_url)
+    told = whole()
+    rows = whole.report()["stages"]
+    assert [row["stage"] for row in rows] == STAGES
+    assert all(f"{row['stage']}: {row['step']['told']}" in told for row in rows if "step" in row)
+    assert [row["stage"] for row in rows if "step" not in row] == ["0-base", "3-rejection-sampling",
+                                                                   "6-teacher-samples"]  # fmt: skip
+    assert {row["problems"] for row in rows if "accuracy" in row} == {16}
+    assert rows[1]["format_rate"] > 0.8
+    assert rows[1]["step"]["outcome"] in ("better", "within noise")
+    assert 0 < rows[3]["kept"] < rows[3]["drawn"] == 240
+    mixed = (whole.run / "4-refining" / "demonstrations.jsonl").read_text().splitlines()
+    assert len(mixed) == rows[3]["kept"] + 9
+    assert rows[7]["weight_bytes"] < rows[5]["weight_bytes"]
+    assert (whole.run / "stages.png").stat().st_size > 10_000
+
+    killed.kill_when(lambda: len(killed.steps("2-rl")) >= 11)
+    assert not (killed.run / "3-rejection-sampling").exists()
+    told = killed("--resume")
+    assert "1-cold-start: done before" in told
+    assert "going on after rl step" in told
+    assert killed.numbers() == whole.numbers()
+    for stage in ("1-cold-start", "2-rl", "4-refining", "5-rl-r1-math", "7-distillation"):
+        assert [row["step"] for row in killed.steps(stage)] == [row["step"] for row in whole.steps(stage)]
+        assert killed.weights(stage) == whole.weights(stage)
+
+    assert "go on with --resume" in whole(expected=1)
+    assert "stage 2-rl began with other settings" in whole("--resume", "--rl.steps", "13", expected=1)
+    untouched = whole("--resume", "--reward.url", "http://127.0.0.1:9")  # nothing is left to ask a server for
+    assert untouched.count("done before") == len(STAGES)
+    again = whole("--resume", "--comparison.limit", "5")
+    assert again.count("done before") == len(STAGES)
+    assert {row["problems"] for row in whole.report()["stages"] if "accuracy" in row} == {5}
