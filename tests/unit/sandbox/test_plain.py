@@ -242,8 +242,11 @@ def test_time_is_linear() -> None:
         plain.decode(plain.encode([{"k": (n, str(n))} for n in range(count)]))
         return time.process_time() - start
 
+    def least(count: int) -> float:
+        return min(seconds(count) for _ in range(3))
+
     seconds(1_000)
-    assert seconds(40_000) < 40 * max(seconds(4_000), 0.005)
+    assert least(40_000) < 40 * max(least(4_000), 0.005)
 
 
 def test_other_standard_values_survive() -> None:
