@@ -1,7 +1,7 @@
 """One check, one item, one verdict: in place, in a worker process, in the sandbox, or from the external judge.
 
 A check that hangs or eats all memory twice on fresh workers is the completion's doing, or hanging answers would be a
-shelter: it is scored 0 and flagged. Every other failure is an exception.
+shelter: it is flagged and gets the check's worst value. Every other failure is an exception.
 """
 
 from __future__ import annotations
