@@ -12,7 +12,7 @@ INSTALLED := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve demo test check format acceptance acceptance-code soak-code test-compose bench-score bench-sandbox bench-demo bench-algorithms bench-math bench-checks checks-page fuzz-math up down clean
+.PHONY: help install serve demo test check format acceptance acceptance-code soak-code test-compose bench-score bench-sandbox bench-demo bench-algorithms bench-critic bench-math bench-checks checks-page fuzz-math up down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,9 @@ bench-demo: $(INSTALLED) ## the demo with three seeds
 
 bench-algorithms: $(INSTALLED) ## every RL preset from the same cold start, three seeds, with curves (about 25 minutes)
 	$(BIN)/python tests/benchmarks/bench_algorithms.py $(BENCH_ALGORITHMS)
+
+bench-critic: $(INSTALLED) ## what PPO's critic costs beside GRPO, in memory and time of a step (about ten minutes)
+	$(BIN)/python tests/benchmarks/bench_critic.py $(BENCH_CRITIC)
 
 bench-math: $(INSTALLED) $(BENCH_INSTALLED) ## the math engine beside Math-Verify, then hostile answers (needs ../shared)
 	$(BIN)/python tests/benchmarks/bench_math.py $(BENCH_MATH)

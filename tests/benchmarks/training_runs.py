@@ -53,6 +53,7 @@ def train_from(url: str, run: Path, config: Path, start: Path, *options: str) ->
 
 def train(url: str, run: Path, config: str, *options: str) -> int:
     """The peak memory of the trainer, in MB. Ends the benchmark when the trainer fails."""
+    run = run.resolve()  # the trainer works in ROOT
     file = run.with_suffix(".toml")
     file.write_text(config)
     words = [sys.executable, "-m", "trainer_client", "train", str(file), "--run.dir", str(run), "--reward.url", url]
@@ -96,8 +97,8 @@ def within(curve: Curve, budget: float) -> float:
     return [accuracy for tokens, accuracy in curve if tokens <= TOLERANCE * budget][-1]
 
 
-def draw(curves: Mapping[str, Sequence[Curve]], path: Path) -> None:
-    """A line for each name: the mean held-out accuracy of its curves against sampled tokens."""
+def draw(curves: Mapping[str, Sequence[Curve]], path: Path, budget: float | None = None) -> None:
+    """A line for each name: the mean held-out accuracy of its curves against sampled tokens, as far as the budget."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -113,6 +114,8 @@ def draw(curves: Mapping[str, Sequence[Curve]], path: Path) -> None:
             linestyle=("-", "--", ":")[number // 10 % 3],
             label=name,
         )
+    if budget is not None:
+        axes.set_xlim(0, TOLERANCE * budget / 1000)
     axes.set_xlabel("sampled tokens, thousands")
     axes.set_ylabel("held-out accuracy, %")
     axes.grid(alpha=0.25)
