@@ -76,7 +76,7 @@ def test_groups_are_found_wherever_their_rows_lie(tmp_path: Path) -> None:
     other = {"prompt": "2+2=", "ground_truth": "4"}
     write(judged, [row("a", 1.0), row("x", 1.0) | other, row("b", 0.0), row("y", 1.0) | other, row("z", 0.0) | other])
     count = write_pairs(config(path=judged, per_prompt=1), 0, target, lambda pair: True)
-    pairs = list(RowFile.of(target))
+    pairs = list(RowFile(target))
     assert [pair["prompt"] for pair in pairs] == ["1+1=", "2+2="]
     assert (pairs[0]["chosen"], pairs[0]["rejected"]) == ("a", "b")
     assert (count.prompts, count.pairs, count.without_contrast) == (2, 2, 0)
@@ -85,7 +85,7 @@ def test_groups_are_found_wherever_their_rows_lie(tmp_path: Path) -> None:
 def test_pairs_that_do_not_fit_are_counted(tmp_path: Path) -> None:
     judged = tmp_path / "judged.jsonl"
     write(judged, [row("a", 1.0), row("b", 0.0)])
-    with pytest.raises(DataError, match="1 pairs are too long"):
+    with pytest.raises(DataError, match="1 pairs do not fit"):
         write_pairs(config(path=judged), 0, tmp_path / "pairs.jsonl", lambda pair: False)
     assert not (tmp_path / "pairs.jsonl").exists()
 

@@ -10,8 +10,8 @@ import pytest
 
 from trainer_client.config.data import AdditionConfig
 from trainer_client.config.recipes import ProblemsConfig
+from trainer_client.data.order import Permuted
 from trainer_client.errors import DataError
-from trainer_client.recipes.order import Order
 from trainer_client.recipes.problems import open_problems, prompt_value
 from trainer_client.recipes.rows import RowFile, read_rows
 
@@ -75,7 +75,7 @@ def test_demo_task_has_two_parts_that_do_not_overlap() -> None:
 
 
 def test_rows_are_found_by_their_place(file: Path) -> None:
-    rows = RowFile.of(file)
+    rows = RowFile(file)
     assert len(rows) == 5
     assert [rows[place]["name"] for place in (4, 0, 2)] == ["p4", "p0", "p2"]
     assert [row["name"] for row in rows[1:3]] == ["p1", "p2"]
@@ -93,9 +93,9 @@ def test_faulty_rows_are_named(tmp_path: Path, line: str, message: str) -> None:
 
 
 def test_order_shows_every_row_once_an_epoch_and_is_known_from_the_step_alone() -> None:
-    order = Order(7, "seed")
+    order = Permuted(7, "seed")
     drawn = [place for step in range(1, 8) for place in order.batch(step, 2)]
     assert sorted(drawn[:7]) == sorted(drawn[7:]) == list(range(7))
     assert drawn[:7] != drawn[7:]
-    assert Order(7, "seed").batch(4, 2) == drawn[6:8]
-    assert Order(7, "other").batch(1, 7) != drawn[:7]
+    assert Permuted(7, "seed").batch(4, 2) == drawn[6:8]
+    assert Permuted(7, "other").batch(1, 7) != drawn[:7]

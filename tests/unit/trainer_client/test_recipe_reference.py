@@ -31,7 +31,7 @@ def pairs(tmp_path: Path) -> RowFile:
             for prompt, chosen, rejected in sides]  # fmt: skip
     path = tmp_path / "pairs.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return RowFile.of(path)
+    return RowFile(path)
 
 
 def opened(pairs: RowFile, model: LanguageModel, folder: Path, rows: int = 3, opens: Any = None) -> ReferenceLogProbs:
@@ -68,9 +68,9 @@ def test_reference_is_computed_once_and_a_killed_run_goes_on(
 
     folder, tokens = tmp_path / "reference", PairTokens(PromptTextConfig(), tiny_model)
     with pytest.raises(Killed):
-        compute_reference(folder, pairs, tokens, lambda: tiny_model, 1, kill)
+        compute_reference(folder, pairs, tokens, lambda: tiny_model, 1, kill, portion=1)
     done: list[int] = []
-    compute_reference(folder, pairs, tokens, lambda: tiny_model, 1, done.append)
+    compute_reference(folder, pairs, tokens, lambda: tiny_model, 1, done.append, portion=1)
     assert done == [3, 4]
     whole = opened(pairs, tiny_model, tmp_path / "whole", rows=1)
     torch.testing.assert_close(opened(pairs, tiny_model, folder).rows(range(4), 9), whole.rows(range(4), 9))
