@@ -14,7 +14,7 @@ export OMP_NUM_THREADS ?= 1
 TEST_PROCESSES ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve demo test check format acceptance acceptance-code soak-code test-compose bench-score bench-sandbox bench-demo bench-algorithms bench-critic bench-math bench-checks checks-page fuzz-math up down clean
+.PHONY: help install serve demo test check format acceptance acceptance-code soak-code test-compose bench-score bench-sandbox bench-demo bench-algorithms bench-process bench-critic bench-math bench-checks checks-page fuzz-math up down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,6 +77,9 @@ bench-demo: $(INSTALLED) ## the demo with three seeds
 
 bench-algorithms: $(INSTALLED) ## every RL preset from the same cold start, three seeds, with curves (about 25 minutes)
 	$(BIN)/python tests/benchmarks/bench_algorithms.py $(BENCH_ALGORITHMS)
+
+bench-process: $(INSTALLED) ## step rewards beside the outcome alone: same cold starts and budget, three seeds, with curves
+	$(BIN)/python tests/benchmarks/bench_process.py $(BENCH_PROCESS)
 
 bench-critic: $(INSTALLED) ## what PPO's critic costs beside GRPO, in memory and time of a step (about ten minutes)
 	$(BIN)/python tests/benchmarks/bench_critic.py $(BENCH_CRITIC)
