@@ -157,6 +157,25 @@ class RlConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _what_changes_the_reward_is_not_lost(self) -> RlConfig:
+        if self.advantage.takes_whole_reward:
+            return self
+        cause = (
+            "objectives take the components apart" if self.advantage.objectives else "process leaves the outcome out"
+        )
+        if self.selection.soft_overlong is not None:
+            raise ValueError(
+                f"selection.soft_overlong changes the completion's whole reward, but advantage.{cause}: the punishment "
+                "would be lost; leave it out, or have the profile judge the length and give that component a weight"
+            )
+        if self.loss.kl.place == "reward" and self.loss.kl.beta > 0.0:
+            raise ValueError(
+                f"loss.kl.place = reward changes the completion's whole reward, but advantage.{cause}: the divergence "
+                "would hold the policy to nothing; set loss.kl.place = loss"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _a_refreshed_reference_is_used(self) -> RlConfig:
         if self.reference.refresh != "never" and self.loss.kl.beta == 0.0:
             raise ValueError(

@@ -22,14 +22,16 @@ class KlConfig(Section):
         default=0.0, ge=0.0, allow_inf_nan=False, description="weight of the divergence; 0 keeps no reference"
     )
     estimator: Literal["k1", "k2", "k3", "k3_plus"] = Field(
-        default="k3", description="per token; k3: GRPO's; k3_plus: value of k3, gradient of k2; k1 is for the reward"
+        default="k3",
+        description="per token; k3: GRPO's; k3_plus: value of k3, gradient of k2; k1: PPO's, for the reward",
     )
     place: Literal["loss", "reward"] = Field(
         default="loss", description="added to the loss (GRPO), or taken from each token's reward (PPO, REINFORCE++)"
     )
-    bias_correction: bool = Field(
-        default=False,
-        description="multiply the divergence in the loss by the token's ratio: unbiased gradient (DeepSeek-V3.2)",
+    bias_correction: bool | None = Field(
+        default=None,
+        description="multiply the divergence in the loss by the token's ratio: unbiased gradient (DeepSeek-V3.2); "
+        "none: k1 alone is, because without it k1 in the loss holds the policy to nothing",
     )
     target: float | None = Field(
         default=None, gt=0.0, description="adapt beta to this divergence, in nats per token; none: beta stays"
@@ -37,6 +39,11 @@ class KlConfig(Section):
     horizon: int = Field(
         default=10_000, ge=1, description="completions over which a divergence 20 % off moves beta by 20 %"
     )
+
+    @property
+    def weighed(self) -> bool:
+        """Whether the divergence in the loss is multiplied by the token's ratio."""
+        return self.estimator == "k1" if self.bias_correction is None else self.bias_correction
 
     @model_validator(mode="after")
     def _gradient_is_that_of_a_divergence(self) -> KlConfig:
@@ -46,10 +53,12 @@ class KlConfig(Section):
             )
         if self.place == "reward" and self.bias_correction:
             raise ValueError("kl.bias_correction weighs the divergence in the loss; it needs kl.place = loss")
-        if self.place == "loss" and self.estimator == "k1" and not self.bias_correction:
+        if self.place == "loss" and self.estimator == "k1" and self.bias_correction is False:
             raise ValueError(
-                "the gradient of k1 in the loss is zero on average, it holds the policy to nothing: "
-                "use k2 or k3, set kl.bias_correction = true, or kl.place = reward"
+                "the bare gradient of k1 = log pi - log pi_ref is that of log pi: zero on average on the policy's own "
+                "tokens, whatever the reference, and away from the sampling policy after a step. Leave "
+                "kl.bias_correction out (k1 times the ratio has the gradient of the divergence), use k2 or k3, or set "
+                "kl.place = reward"
             )
         if self.bias_correction and self.estimator in ("k2", "k3_plus"):
             raise ValueError(

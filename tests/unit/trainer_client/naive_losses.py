@@ -122,7 +122,7 @@ def _token_loss(
         loss = 0.0
     loss *= weight(case, i, t, ts, config)
     if config.kl.beta and config.kl.place == "loss":
-        own = math.exp(now - case.old[i][t]) if config.kl.bias_correction else 1.0
+        own = math.exp(now - case.old[i][t]) if config.kl.weighed else 1.0
         loss += config.kl.beta * own * kl(now, case.reference[i][t], config.kl)
     return loss
 
