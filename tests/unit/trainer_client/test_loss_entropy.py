@@ -25,6 +25,7 @@ def test_bonus_is_a_mean_over_the_tokens_of_the_step() -> None:
 
 def test_adaptive_coefficient_worked_by_hand() -> None:
     assert adapted_entropy_coef(0.1, 0.19, ADAPTIVE) == pytest.approx(0.13)
+    assert adapted_entropy_coef(0.1, 0.2, ADAPTIVE) == pytest.approx(0.13)  # at the target, as where it is applied
     assert adapted_entropy_coef(0.1, 0.21, ADAPTIVE) == pytest.approx(0.07)
     assert adapted_entropy_coef(0.14, 0.1, ADAPTIVE) == 0.15
     assert adapted_entropy_coef(0.06, 0.9, ADAPTIVE) == 0.05
