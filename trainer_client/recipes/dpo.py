@@ -30,6 +30,7 @@ from trainer_client.recipes.bar import Notice, Throttled
 from trainer_client.recipes.course import Course, Plan, finish, held_out, needs_steps_left
 from trainer_client.recipes.ledger import replace_text
 from trainer_client.recipes.pairs import write_pairs
+from trainer_client.recipes.problems import tell_of_prompts
 from trainer_client.recipes.reference import PairTokens, ReferenceLogProbs, compute_reference, pair_batch
 from trainer_client.recipes.rows import Row, RowFile
 from trainer_client.recipes.run import begun
@@ -53,6 +54,7 @@ def dpo(config: DpoCommandConfig) -> dict[str, Any]:
             course = Course(plan, directory, display, interrupts)
             needs_steps_left(course)
             tokens = PairTokens(config.prompts, course.model)
+            tell_of_prompts(config.pairs.path, config.prompts, display.notice)
             count = open_pairs(config, directory, tokens, course.model, display.notice)
             pairs = _counted(RowFile(directory / PAIRS), count)
         reference = _reference(config, directory, pairs, tokens, display, interrupts)

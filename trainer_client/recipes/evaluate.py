@@ -18,7 +18,7 @@ from trainer_client.randomness import seed_everything
 from trainer_client.recipes.bar import Bar
 from trainer_client.recipes.drawing import REACHING, Drawing, Portion, same_rules
 from trainer_client.recipes.ledger import Ledger, json_lines, replace_text
-from trainer_client.recipes.problems import open_problems, prompt_value
+from trainer_client.recipes.problems import open_problems, prompt_value, tell_shared_ids
 from trainer_client.recipes.rows import Row, read_rows
 from trainer_client.recipes.run import begun, check_server, model_identity
 from trainer_client.recipes.scorecard import Scorecard, pass_rate, results_table
@@ -45,6 +45,7 @@ def evaluate_command(config: EvalCommandConfig) -> Row:
 def _evaluated(config: EvalCommandConfig, directory: Path, console: Console) -> Row:
     """Answer until all problems are done; what is there is counted however it ends."""
     problems = open_problems(config.problems, print)
+    tell_shared_ids(problems, print)
     total = len(problems)
     with Ledger(directory / PROGRESS, [directory / ANSWERS, directory / PROBLEMS]) as ledger:
         position = (START | ledger.state)["position"]

@@ -147,6 +147,10 @@ def group_name(row: Row, place: str) -> str:
     for key, (kinds, expected) in NEEDED.items():
         if not isinstance(row[key], kinds):
             raise DataError(f"{place}: expected {expected} under {key!r}, got {str(row[key])[:80]!r}")
+    if not row["completion"].isascii() and row["completion"].encode(errors="replace").decode() != row["completion"]:
+        raise DataError(
+            f"{place}: expected text under 'completion', got half of a character: {row['completion'][:80]!r}"
+        )
     provenance = row.get("provenance")
     rules = provenance.get("profile_hash") if isinstance(provenance, dict) else None
     text = json.dumps([row["prompt"], row.get("ground_truth"), rules], sort_keys=True)

@@ -27,7 +27,7 @@ from trainer_client.recipes.drawing import REACHING, Drawing, Portion, same_rule
 from trainer_client.recipes.filtering import Row, verdicts
 from trainer_client.recipes.ledger import Ledger, json_lines, replace_text
 from trainer_client.recipes.parquet import is_there, write_parquet
-from trainer_client.recipes.problems import open_problems, prompt_value
+from trainer_client.recipes.problems import open_problems, prompt_value, without_repeats
 from trainer_client.recipes.run import begun, check_server, model_identity
 from trainer_client.reward_client import Judge
 from trainer_client.rewards import RewardScorer
@@ -79,7 +79,7 @@ def sample(config: SampleConfig) -> Tally:
 
 def _sampled(config: SampleConfig, directory: Path, console: Console) -> Tally:
     """Draw until all problems are done; the summary is written however it ends."""
-    problems = open_problems(config.problems, print)
+    problems = without_repeats(open_problems(config.problems, print), print)
     total = len(problems)
     files = [directory / SAMPLES, *([directory / JUDGED] if config.keep_all else [])]
     with Ledger(directory / PROGRESS, files) as ledger:

@@ -19,7 +19,13 @@ from trainer_client.model import LanguageModel
 from trainer_client.progress import Stage
 from trainer_client.recipes.bar import Notice, watched
 from trainer_client.recipes.course import Course, Plan, finish, held_out, needs_steps_left
-from trainer_client.recipes.problems import fits, open_problems, prompt_builder
+from trainer_client.recipes.problems import (
+    fits,
+    open_problems,
+    prompt_builder,
+    tell_of_prompts,
+    tell_of_rejected,
+)
 from trainer_client.recipes.run import begun
 from trainer_client.sft import demonstration_ids, sft_step
 from trainer_client.types import Example, Prompt
@@ -62,6 +68,8 @@ class Demonstrations:
     def __init__(self, config: ProblemsConfig, model: LanguageModel, notice: Notice) -> None:
         self._builder: PromptBuilder = prompt_builder(config, model.tokenizer)
         self._model, self._limit = model, config.max_prompt_tokens
+        tell_of_rejected(config.path, notice)
+        tell_of_prompts(config.path, config, notice)
         examples = open_problems(config, notice, demonstrated=True)
         numbered = watched(enumerate(examples), "looking at demonstrations", len(examples), notice)
         self._examples = Chosen(examples, (place for place, example in numbered if self._fits(example)))
