@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from transformers import PreTrainedModel
 
 from trainer_client.critic import Critic
+from trainer_client.ranks import Ranks
 
 
 @dataclass(slots=True)
 class Learner:
-    """`reference` is None without a divergence, `critic` and its optimizer without value estimates."""
+    """`reference` is None without a divergence, `critic` and its optimizer without value estimates.
+
+    `ranks` are the processes that share the rows; the weights are the same on all of them.
+    """
 
     network: PreTrainedModel
     optimizer: torch.optim.Optimizer
     reference: PreTrainedModel | None = None
     critic: Critic | None = None
     critic_optimizer: torch.optim.Optimizer | None = None
+    ranks: Ranks = field(default_factory=Ranks)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from trainer_client.losses.demonstration import demonstration_loss
 from trainer_client.model import LanguageModel
 from trainer_client.optim import apply_gradients
 from trainer_client.policy import token_log_probs
+from trainer_client.ranks import ALONE, Ranks
 from trainer_client.types import Prompt
 
 
@@ -46,17 +47,26 @@ def demonstration_ids(model: LanguageModel, prompt: Prompt) -> list[int]:
 
 
 def sft_step(
-    model: LanguageModel, optimizer: torch.optim.Optimizer, prompts: Sequence[Prompt], config: SftConfig, rate: float
+    model: LanguageModel,
+    optimizer: torch.optim.Optimizer,
+    prompts: Sequence[Prompt],
+    config: SftConfig,
+    rate: float,
+    ranks: Ranks = ALONE,
 ) -> SftResult:
-    """Imitate the demonstrations of these prompts once: their likelihood, a token mean over the whole step."""
+    """Imitate the demonstrations of these prompts once: their likelihood, a token mean over the whole step.
+
+    Every rank is given all prompts, and computes its share of them.
+    """
     pairs = [(prompt.token_ids, demonstration_ids(model, prompt)) for prompt in prompts]
     batch = demonstration_batch(pairs, model.pad_id)
     total = int(batch.action_mask.sum())
     loss = 0.0
-    for piece in micro_batches(batch, acting_rows(batch), config.micro_batch):
+    for piece in micro_batches(batch, ranks.own_rows(acting_rows(batch)), config.micro_batch):
         micro = piece.to(model.device)
         share = demonstration_loss(token_log_probs(model.network, micro, 1.0), micro.action_mask, total)
         share.backward()  # type: ignore[no-untyped-call]
         loss += float(share.detach())
+    ranks.add_gradients(model.network.parameters())
     norm, taken = apply_gradients(optimizer, config.optim, rate)
-    return SftResult(loss, total, norm, taken)
+    return SftResult(sum(ranks.gathered(loss)), total, norm, taken)

@@ -1,4 +1,8 @@
-"""One lesson to optimizer steps of the policy and of the critic: minibatches, micro-batches, sums for the record."""
+"""One lesson to optimizer steps of the policy and of the critic: minibatches, micro-batches, sums for the record.
+
+Every rank is given the whole batch. Minibatches and normalisers are of all its rows; each rank computes its share of
+them, and gradients and sums are added before a step is taken or refused.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
+from torch.nn import Parameter
 
 from trainer_client.batching import acting_rows, micro_batches, teaching_rows
 from trainer_client.config import RlConfig
@@ -19,7 +24,10 @@ from trainer_client.losses.policy_loss import policy_loss
 from trainer_client.losses.value import ValueParts, ValueSums, value_loss
 from trainer_client.optim import apply_gradients
 from trainer_client.policy import PolicyOutputs, policy_outputs
+from trainer_client.ranks import Ranks
 from trainer_client.types import TrainBatch
+
+ENTROPY_ROUNDING = 1e-5  # nats
 
 
 @dataclass(slots=True)
@@ -41,7 +49,7 @@ class UpdateResult:
     critic_grad_norm: float = 0.0
 
     def add(self, share: UpdateResult) -> None:
-        """Count the losses and sums of one optimizer step."""
+        """Count the losses and sums of one optimizer step, or of one rank's share of it."""
         self.loss += share.loss
         self.sums = self.sums.plus(share.sums)
         self.value_loss += share.value_loss
@@ -87,12 +95,37 @@ def accumulate_gradients(
     """Add the gradient of one optimizer step, a micro-batch at a time; how it is cut changes nothing but rounding.
 
     Where only advantages give a gradient, rows whose advantage is zero are not computed; they count in the
-    normaliser: the result is the same, the work is less.
+    normaliser: the result is the same, the work is less. On several ranks each computes its share of the rows; the
+    gradient and what is returned are those of all. There must be no gradient from before.
     """
+    share = _own_gradients(learner, batch, config, entropy_coef)
+    learner.ranks.add_gradients(_parameters(learner))
+    return _of_all(share, learner.ranks)
+
+
+def _parameters(learner: Learner) -> list[Parameter]:
+    critic = [] if learner.critic is None else list(learner.critic.parameters())
+    return [*learner.network.parameters(), *critic]
+
+
+def _of_all(share: UpdateResult, ranks: Ranks) -> UpdateResult:
+    """The shares of all ranks as one."""
+    if ranks.alone:
+        return share
+    whole, shares = UpdateResult(), ranks.gathered(share)
+    for one in shares:
+        whole.add(one)
+    whole.log_prob_gap = max(one.log_prob_gap for one in shares)
+    return whole
+
+
+def _own_gradients(learner: Learner, batch: TrainBatch, config: RlConfig, entropy_coef: float | None) -> UpdateResult:
+    """Add the gradient of this rank's rows."""
     total = StepNormaliser.of(batch.action_mask, config.sampler.max_new_tokens)
     state = StepState(entropy_coef, _threshold(learner, batch, config))
     share = UpdateResult()
-    for piece in micro_batches(batch, _policy_rows(learner, batch, config), config.micro_batch):
+    rows = learner.ranks.own_rows(_policy_rows(learner, batch, config))
+    for piece in micro_batches(batch, rows, config.micro_batch):
         micro = piece.to(learner.network.device)
         outputs = _outputs(learner, micro, config)
         parts = policy_loss(_policy_inputs(outputs, micro), total, config.loss, state)
@@ -136,18 +169,20 @@ def _policy_inputs(outputs: PolicyOutputs, micro: TrainBatch) -> PolicyInputs:
 
 @torch.no_grad()
 def _threshold(learner: Learner, batch: TrainBatch, config: RlConfig) -> float | None:
-    """The entropy from which on a token teaches, over the whole step; None where all tokens do."""
+    """The entropy from which on a token teaches, over the whole step; None where all tokens do.
+
+    Lower by ENTROPY_ROUNDING than the lowest that is to teach: the loss computes the entropies again, and among other
+    rows they come out a little different. The first tokens of a group all have the same one.
+    """
     if config.loss.entropy.top_share == 1.0:
         return None
-    entropies, masks = [], []
-    for piece in micro_batches(batch, acting_rows(batch), config.micro_batch):
+    own = [torch.zeros(0)]
+    for piece in micro_batches(batch, learner.ranks.own_rows(acting_rows(batch)), config.micro_batch):
         entropy = _outputs(learner, piece.to(learner.network.device), config).entropy
         if entropy is not None:
-            entropies.append(entropy.flatten().cpu())
-            masks.append(piece.action_mask.flatten())
-    if not entropies:
-        return float("inf")
-    return entropy_threshold(torch.cat(entropies), torch.cat(masks), config.loss.entropy.top_share)
+            own.append(entropy[piece.action_mask.bool()].cpu())
+    found = torch.cat(learner.ranks.gathered(torch.cat(own)))
+    return entropy_threshold(found, torch.ones_like(found), config.loss.entropy.top_share) - ENTROPY_ROUNDING
 
 
 def _accumulate_value(
@@ -156,7 +191,7 @@ def _accumulate_value(
     """Add the gradient of a critic with a trunk of its own."""
     if config.critic is None:
         return
-    for piece in micro_batches(batch, acting_rows(batch), config.micro_batch):
+    for piece in micro_batches(batch, learner.ranks.own_rows(acting_rows(batch)), config.micro_batch):
         micro = piece.to(learner.network.device)
         values = critic.values_before(micro, learner.network)
         _add_value(share, values, micro, total, config.critic).backward()  # type: ignore[no-untyped-call]

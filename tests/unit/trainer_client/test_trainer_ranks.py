@@ -1,0 +1,87 @@
+"""Two real processes over gloo learn what one does: gradients, weights, sums and what adapts."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+import torch
+
+from tests.unit.trainer_client.rank_work import CASES, Learnt, demonstrated, learnt
+from trainer_client.ranks import ALONE
+
+SIZE = 2
+pytestmark = pytest.mark.timeout(240)  # two processes begin with the first case
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """What each of two ranks learnt; they are started once for all cases."""
+    directory = tmp_path_factory.mktemp("ranks")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(SIZE), "OMP_NUM_THREADS": "1"}
+    work = "import sys; from tests.unit.trainer_client.rank_work import be_a_rank; be_a_rank(sys.argv[1])"
+    command = [sys.executable, "-c", work, str(directory)]
+    environment = {**os.environ, **place}
+    logs = [directory / f"{rank}.txt" for rank in range(SIZE)]
+    workers = []
+    for rank, log in enumerate(logs):
+        with log.open("w") as told:
+            workers.append(subprocess.Popen(command, env={**environment, "RANK": str(rank)}, stderr=told))
+    try:
+        assert [worker.wait(200) for worker in workers] == [0] * SIZE, [log.read_text() for log in logs]
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.wait()
+    return [torch.load(directory / f"{rank}.pt", weights_only=False) for rank in range(SIZE)]
+
+
+def numbers(made: Learnt) -> dict[str, float]:
+    """What is told of the steps, flat, for comparison."""
+    told: dict[str, float | None] = {}
+    for step, (result, controls) in enumerate(zip(made.results, made.controls, strict=True)):
+        values = asdict(result) | asdict(controls)
+        window = dict(enumerate(values.pop("difficulty")))
+        for part, table in (("sums", values.pop("sums")), ("critic", values.pop("value_sums")), ("window", window)):
+            told |= {f"{step} {part} {name}": value for name, value in table.items()}
+        told |= {f"{step} {name}": value for name, value in values.items()}
+    return {name: value for name, value in told.items() if value is not None}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_two_processes_learn_what_one_does(name: str, found: list[dict[str, Any]]) -> None:
+    alone = learnt(CASES[name], 64, ALONE)
+    for rank in found:
+        together: Learnt = rank["learnt"][name]
+        for ours, theirs in zip([together.gradient, *together.weights], [alone.gradient, *alone.weights], strict=True):
+            assert torch.allclose(ours, theirs, rtol=0.0, atol=1e-6, equal_nan=True)
+        assert numbers(together) == pytest.approx(numbers(alone), rel=1e-6, abs=1e-6, nan_ok=True)
+    first = alone.results[0]
+    if name == "nothing teaches":
+        assert (first.steps, first.skipped_steps, alone.gradient.any()) == (0, 0, False)
+    elif name == "one row's gradient is not a number":
+        assert (first.steps, first.skipped_steps) == (0, 1)
+    else:
+        assert first.steps > 0
+        assert alone.gradient.abs().max() > 1e-3
+
+
+def test_ranks_keep_the_same_weights_to_the_bit(found: list[dict[str, Any]]) -> None:
+    for name in CASES:
+        first, second = (rank["learnt"][name] for rank in found)
+        for one, other in zip([first.gradient, *first.weights], [second.gradient, *second.weights], strict=True):
+            assert torch.equal(one.nan_to_num(), other.nan_to_num()), name
+
+
+def test_two_processes_imitate_what_one_does(found: list[dict[str, Any]]) -> None:
+    alone = demonstrated(64, ALONE)
+    for rank in found:
+        assert torch.allclose(rank["demonstrated"], alone, rtol=0.0, atol=1e-6)
