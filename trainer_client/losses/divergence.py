@@ -30,7 +30,7 @@ def k3_divergence(log_probs: Tensor, reference_log_probs: Tensor, limit: float) 
     Source: besides Schulman, DeepSeekMath (arXiv:2402.03300), eq. 4. expm1 keeps it from rounding below zero.
     """
     gap = (reference_log_probs - log_probs).clamp(-limit, limit)
-    return (gap.expm1() - gap).clamp(min=0)
+    return gap.expm1() - gap
 
 
 def k3_plus_divergence(log_probs: Tensor, reference_log_probs: Tensor, limit: float) -> Tensor:

@@ -79,7 +79,7 @@ def test_loss_is_that_of_the_formula(variant: str, seed: int) -> None:
     assert computed(case, config)[0] == pytest.approx(expected, abs=1e-12)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, 2])
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_gradient_is_that_of_the_formula(variant: str, seed: int) -> None:
     config, case = LossConfig.model_validate(VARIANTS[variant]), naive.random_case(seed)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import fields, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel
 from torch import Tensor
 
 from tests.unit.trainer_client import naive_losses as naive
@@ -28,11 +29,17 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "cispo": {"objective": "cispo", "kl": {"beta": 0.1, "estimator": "k3_plus"}, "entropy": {"coef": 0.1}},
     "reinforce": {"objective": "reinforce", "correction": {"mode": "sequence_truncate", "low": 0.5, "high": 1.5}},
 }
+OTHERS: dict[str, dict[str, Any]] = {
+    "k1": {"kl": {"beta": 0.1, "estimator": "k1"}, "correction": {"mode": "token_truncate", "low": 0.8, "high": 1.2}},
+    "k2": {"kl": {"beta": 0.1, "estimator": "k2"}, "correction": {"mode": "sequence_mask", "low": 0.5, "high": 1.5}},
+    "k3_weighed": {"kl": {"beta": 0.1, "bias_correction": True}, "aggregation": "token_mean"},
+    "kl_in_reward": {"kl": {"beta": 0.1, "estimator": "k1", "place": "reward"}, "aggregation": "constant"},
+}
 EVERY = [
     pytest.param({**settings, "aggregation": aggregation}, id=f"{name}-{aggregation}")
     for name, settings in VARIANTS.items()
     for aggregation in AGGREGATIONS
-]
+] + [pytest.param(settings, id=name) for name, settings in OTHERS.items()]
 STATE = StepState(entropy_threshold=0.6)
 
 
@@ -58,6 +65,30 @@ def gradient_of(loss: Tensor, inputs: PolicyInputs) -> Tensor:
     return torch.cat([torch.zeros_like(w) if g is None else g for w, g in zip(wanted, found, strict=True)])
 
 
+def choices(section: type[BaseModel], prefix: str = "") -> set[tuple[str, Any]]:
+    """Every value of every setting that is a choice of words."""
+    found = set()
+    for name, field in section.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            found |= choices(field.annotation, f"{prefix}{name}.")
+        elif get_origin(field.annotation) is Literal:
+            found |= {(prefix + name, value) for value in get_args(field.annotation)}
+    return found
+
+
+def chosen(config: BaseModel, prefix: str = "") -> set[tuple[str, Any]]:
+    found = set()
+    for name, value in config:
+        found |= chosen(value, f"{prefix}{name}.") if isinstance(value, BaseModel) else {(prefix + name, value)}
+    return found
+
+
+def test_every_choice_of_the_loss_is_among_the_variants() -> None:
+    tried = set().union(*(chosen(LossConfig.model_validate(variant.values[0])) for variant in EVERY))
+    assert len(choices(LossConfig)) > 15
+    assert choices(LossConfig) <= tried
+
+
 @pytest.mark.parametrize("setting", EVERY)
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 def test_one_step_of_64_rows_is_8_times_8_and_64_times_1(setting: dict[str, Any], dtype: torch.dtype) -> None:
@@ -71,7 +102,7 @@ def test_one_step_of_64_rows_is_8_times_8_and_64_times_1(setting: dict[str, Any]
         gradient, loss, sums = torch.zeros_like(expected), 0.0, LossSums()
         for start in range(0, 64, size):
             index = slice(start, start + size)
-            width = max(int(inputs.action_mask[index].sum(1).max()), 1)
+            width = max(int((inputs.action_mask[index].amax(0) * torch.arange(1, 10)).max()), 1)
             piece = policy_loss(rows_of(inputs, index, width), total, config, STATE)
             gradient += gradient_of(piece.loss, inputs)
             loss += piece.loss.item()
