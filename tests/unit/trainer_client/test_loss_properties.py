@@ -17,6 +17,7 @@ from torch import Tensor
 from tests.unit.trainer_client import naive_losses as naive
 from trainer_client.config.loss import LossConfig
 from trainer_client.losses.aggregation import StepNormaliser
+from trainer_client.losses.objective import clipped_tokens
 from trainer_client.losses.parts import LossParts, LossSums, PolicyInputs, StepState
 from trainer_client.losses.policy_loss import policy_loss
 
@@ -309,6 +310,20 @@ def test_clipped_tokens_are_counted_by_side() -> None:
     assert sums.old_kl == pytest.approx(expected, abs=1e-12)
     weights = policy_loss(inputs, StepNormaliser.of(mask, 6), LossConfig(objective="cispo")).sums
     assert (weights.clipped_high, weights.clipped_low) == (3, 2)  # a weight is bounded whatever the sign of A
+    good = policy_loss(replace(inputs, advantages=mask), StepNormaliser.of(mask, 6), LossConfig(dual_clip=3.0)).sums
+    assert (good.clipped_high, good.clipped_low, good.clipped_dual) == (3, 0, 0)
+    bare = policy_loss(inputs, StepNormaliser.of(mask, 6), LossConfig(objective="reinforce")).sums
+    assert (bare.clipped_high, bare.clipped_low, bare.clipped_dual) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("objective", ["clip", "cispo"])
+def test_ratios_at_the_bounds_are_not_clipped(objective: str) -> None:
+    ratios = torch.tensor([1.25, 0.75, 4.0], dtype=torch.float64)
+    advantages = torch.tensor([1.0, -1.0, -1.0], dtype=torch.float64)
+    config = LossConfig.model_validate({"objective": objective, "eps_low": 0.25, "eps_high": 0.25})
+    clipped = clipped_tokens(ratios, advantages, config)
+    assert (int(clipped.low.sum()), int(clipped.high.sum())) == (0, 1 if objective == "cispo" else 0)
+    assert not clipped_tokens(ratios, advantages, LossConfig(dual_clip=4.0)).dual.any()
 
 
 @pytest.mark.parametrize(
