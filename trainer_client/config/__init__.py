@@ -87,7 +87,9 @@ class SftConfig(Section):
 class SamplerConfig(Section):
     """How completions are drawn. No top-p, top-k or min-p: the loss is over the same full distribution."""
 
-    temperature: float = Field(default=1.0, gt=0.0, description="applied in the sampler and in the loss alike")
+    temperature: float = Field(
+        default=1.0, ge=1e-6, le=100.0, description="applied in the sampler and in the loss alike"
+    )
     max_new_tokens: Positive = Field(default=256, description="longest completion; what reaches it is truncated")
     batch_rows: Positive = Field(default=512, description="most completions drawn together, then sent to be scored")
 

@@ -138,7 +138,7 @@ class AdvantageConfig(Section):
     scale: Scale | None = Field(
         default=None, description="deviation grpo divides by: of the group (default), of the batch, or none (Dr. GRPO)"
     )
-    ddof: Literal[0, 1] = Field(default=1, description="divisor n - ddof of every variance (1 as TRL and verl)")
+    ddof: int = Field(default=1, ge=0, le=1, description="divisor n - ddof of every variance (1 as TRL and verl)")
     eps: float = Field(default=1e-4, ge=0.0, description="added to every deviation (1e-4 as TRL)")
     whiten: bool | None = Field(
         default=None, description="tokens of the whole batch to mean 0, deviation 1; none: reinforce_pp* and gae do"

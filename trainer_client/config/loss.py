@@ -75,9 +75,18 @@ class KlConfig(Section):
             )
         if self.target is not None and self.beta == 0.0:
             raise ValueError("kl.target multiplies kl.beta, which is 0 and would stay 0: give a first beta above 0")
+        _refuse_without(self, self.target is not None, ("horizon",), "kl", "a target")
         if self.bias_correction and self.beta == 0.0:
             raise ValueError("kl.bias_correction weighs a divergence whose kl.beta is 0: give a beta above 0")
         return self
+
+
+def _refuse_without(section: Section, used: bool, names: tuple[str, ...], where: str, missing: str) -> None:
+    """Raises ValueError when one of the settings was given that nothing uses."""
+    for name in names:
+        value = getattr(section, name)
+        if not used and value != type(section).model_fields[name].default:
+            raise ValueError(f"{where}.{name} is {value}, but without {missing} nothing uses it")
 
 
 class EntropyConfig(Section):
@@ -106,10 +115,17 @@ class EntropyConfig(Section):
 
     @model_validator(mode="after")
     def _coef_in_range(self) -> EntropyConfig:
+        if self.min_coef >= self.max_coef:
+            raise ValueError(f"expected entropy.min_coef < max_coef, got {self.min_coef} and {self.max_coef}")
         if self.target is not None and not self.min_coef <= self.coef <= self.max_coef:
             raise ValueError(
                 f"entropy.coef must lie in min_coef..max_coef = {self.min_coef}..{self.max_coef}, got {self.coef}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _adaptation_has_a_target(self) -> EntropyConfig:
+        _refuse_without(self, self.target is not None, ("delta", "min_coef", "max_coef"), "entropy", "a target")
         return self
 
 
@@ -128,6 +144,11 @@ class CorrectionConfig(Section):
     def _some_weights_pass(self) -> CorrectionConfig:
         if self.mode.endswith("mask") and self.low == self.high:
             raise ValueError("correction.low = correction.high = 1 drops every token: widen the range")
+        return self
+
+    @model_validator(mode="after")
+    def _range_has_a_mode(self) -> CorrectionConfig:
+        _refuse_without(self, self.mode != "none", ("low", "high"), "correction", "a mode")
         return self
 
 

@@ -79,7 +79,7 @@ class MonitorConfig(Section):
     grad_norm: Bounds = Field(default=Bounds(high=100.0), description="before clipping")
     dead_group_share: Bounds = Field(default=Bounds(high=0.95), description="groups whose rewards are all equal")
     unscored_share: Bounds = Field(default=Bounds(high=0.1), description="rollouts without a score")
-    log_prob_gap: Bounds = Field(default=Bounds(high=0.5), description="largest sampler-trainer difference, nats")
+    log_prob_gap: Bounds = Field(default=Bounds(high=0.05), description="largest sampler-trainer difference, nats")
     truncated_share: Bounds = Field(default=Bounds(high=0.5), description="completions that reached the limit")
     identical_share: Bounds = Field(default=Bounds(high=0.95), description="groups whose completions are all the same")
     skipped_share: Bounds = Field(default=Bounds(high=0.1), description="rollouts whose ground truth is unusable")
