@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ import httpx
 import pytest
 
 from reward_server.openapi import CODE_REQUEST, JUDGE_REQUEST
+from tests.ports import lasting_port
 from tests.server_process import running_server
 
 pytestmark = pytest.mark.sandbox
@@ -37,11 +37,6 @@ def worker(folder: Path, port: int = 0, **environment: str) -> Iterator[tuple[st
 def server(folder: Path, *workers: str, **environment: str) -> Iterator[str]:
     with running_server(folder / "server", REWARD_SERVER_CODE_WORKERS=",".join(workers), **environment) as (url, _):
         yield url
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
 
 
 def ready(url: str) -> dict[str, Any]:
@@ -80,7 +75,8 @@ def right(answers: list[dict[str, Any]]) -> bool:
 
 def test_a_worker_killed_in_the_middle_costs_no_run_and_comes_back(tmp_path: Path) -> None:
     with ExitStack() as stack:
-        first, victim = stack.enter_context(worker(tmp_path))
+        port = lasting_port()
+        first, victim = stack.enter_context(worker(tmp_path, port))
         second, _ = stack.enter_context(worker(tmp_path))
         url = stack.enter_context(server(tmp_path, first, second))
         assert ready(url)["sandbox"]["slots"] == 2 * slots_of(first)
@@ -96,7 +92,6 @@ def test_a_worker_killed_in_the_middle_costs_no_run_and_comes_back(tmp_path: Pat
         assert len(answers) == 50
         assert right(answers)
         assert [one["ready"] for one in ready(url)["sandbox"]["workers"]].count(True) == 1
-        port = int(first.rpartition(":")[2])
         stack.enter_context(worker(tmp_path, port))
         until = time.monotonic() + 30
         while ready(url)["sandbox"]["slots"] != 2 * slots_of(second) and time.monotonic() < until:
@@ -110,7 +105,7 @@ def slots_of(url: str) -> int:
 
 def test_a_worker_killed_again_and_again_costs_no_run(tmp_path: Path) -> None:
     """One worker alone: runs wait for it to come back."""
-    port = free_port()
+    port = lasting_port()
     with server_of_absent_worker(tmp_path, port, REWARD_SERVER_WORKER_WAIT_SECONDS="30") as url:
 
         async def scenario() -> list[dict[str, Any]]:
@@ -154,7 +149,7 @@ def spawn_worker(port: int) -> subprocess.Popen[bytes]:
 
 
 def test_without_any_worker_the_server_is_not_ready_and_scores_are_null(tmp_path: Path) -> None:
-    port = free_port()
+    port = lasting_port()
     with server_of_absent_worker(tmp_path, port, REWARD_SERVER_WORKER_WAIT_SECONDS="0.2") as url:
         reason = wait_until_ready(url, wanted=False)["reason"]
         assert f"127.0.0.1:{port}" in reason
