@@ -101,7 +101,11 @@ class EntropyConfig(Section):
     target: float | None = Field(
         default=None, gt=0.0, description="adapt coef: up while the entropy is below this, else down; none: coef stays"
     )
-    delta: float = Field(default=0.005, gt=0.0, description="step of the adaptive coef")
+    delta: float = Field(
+        default=0.005,
+        gt=0.0,
+        description="step of the adaptive coef (as TRL; Skywork-OR1: 1e-4, up to a coef of 0.005)",
+    )
     min_coef: float = Field(default=0.0, ge=0.0, description="smallest adaptive coef")
     max_coef: float = Field(default=1.0, gt=0.0, allow_inf_nan=False, description="largest adaptive coef")
     top_share: float = Field(
