@@ -197,7 +197,7 @@ _ALL = (
         example={"advantage": {"objectives": {"weights": {"math": 1.0, "format": 1.0}}}},
     ),
     # Groups of equal rewards: the choice depends on what was sampled, which biases. But where rewards are 0 or 1 and
-    # the value lies between, what these groups add has the gradient's sign: right completions up, wrong ones down.
+    # the value lies between, the bias is in the length of the mean gradient and not in its direction.
     Preset(
         "hybrid",
         "as dr_grpo,  A_i = R_i - mean R,  in groups of equal rewards R_i - V(prompt)",
