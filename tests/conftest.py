@@ -15,6 +15,7 @@ from tests.server_process import running_server
 ROOT = Path(__file__).parent.parent
 FIRST_UID = 61_000  # the sandboxes that tests open themselves use those from 60,000 on
 UIDS_OF_A_PROCESS = 1_000
+LONGEST = ("tests/sandbox/", "tests/integration/", "tests/contract/")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -30,6 +31,11 @@ def pytest_configure() -> None:
     if process:
         first = FIRST_UID + UIDS_OF_A_PROCESS * int(process.removeprefix("gw"))
         os.environ.setdefault("REWARD_SERVER_SANDBOX_BASE_UID", str(first))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first, so that the processes of `pytest -n` end together."""
+    items.sort(key=lambda item: [not item.nodeid.startswith(folder) for folder in LONGEST])
 
 
 def pytest_collection_finish() -> None:
