@@ -5,7 +5,8 @@
 
 For each seed the cold start is trained once; every arm then starts from it and is judged on the same held-out problems
 by their final answers alone, whatever it was rewarded for. Prints one JSON line a run and a Markdown table, and draws
-the curves. `equations` and `true` tell whether a policy earned step rewards without solving more problems.
+the curves. `equations` and `true` tell whether a policy earned step rewards without solving more problems. Runs that
+are there already are taken: remove them to measure anew.
 """
 
 from __future__ import annotations
@@ -62,6 +63,10 @@ class Arm:
     options: tuple[str, ...]
     label: str
     lr: float
+
+    @property
+    def words(self) -> list[str]:
+        return ["--preset", self.preset, "--reward.profile", self.profile, *self.options]
 
 
 ARMS = {
@@ -131,12 +136,9 @@ def measured(url: str, arguments: argparse.Namespace) -> list[Run]:
 
     def trained(name: str, seed: int, start: Path) -> Run:
         arm = ARMS[name]
-        run = out / f"{name}-{seed}" if rate is None else out / f"{name}-{rate:g}-{seed}"
-        train_from(
-            url, run, config, start,
-            "--preset", arm.preset, "--seed", str(seed), "--rl.optim.lr", str(rate or arm.lr),
-            "--reward.profile", arm.profile, *arm.options,
-        )  # fmt: skip
+        run = out / f"{name}-{seed}" if rate is None else out / f"{name}-{rate:.0e}-{seed}"
+        if not (run / "summary.json").is_file():
+            train_from(url, run, config, start, *arm.words, "--seed", str(seed), "--rl.optim.lr", str(rate or arm.lr))
         result = read(run, name, seed)
         print(json.dumps(asdict(result)), flush=True)
         return result
