@@ -242,7 +242,7 @@ def test_choosing_by_equal_rewards_of_0_and_1_biases_the_length_of_the_gradient_
     arms, chances = rows([0.0, 1.0, 1.0])[0], rows([0.6, 0.3, 0.1])[0]
     right = float((chances * arms).sum())
     exact = chances * (arms - right)
-    config, values = HybridConfig(choose="dead"), torch.tensor([value]).double()
+    config, values = HybridConfig(choose="dead"), rows([value])[0]
 
     def hybrid(rewards: Tensor, scored: Tensor) -> Tensor:
         return hybrid_advantages(rewards, scored, values, prompts_by_value(rewards, scored, values, config))
