@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.server_process import running_server
 
@@ -16,6 +17,10 @@ ROOT = Path(__file__).parent.parent
 FIRST_UID = 61_000  # the sandboxes that tests open themselves use those from 60,000 on
 UIDS_OF_A_PROCESS = 1_000
 LONGEST = ("tests/sandbox/", "tests/integration/", "tests/contract/")
+
+# The bounds that Hypothesis sets in time would fail on a busy machine. Where time matters, a test measures it.
+settings.register_profile("untimed", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.hookimpl(optionalhook=True)

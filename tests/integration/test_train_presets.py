@@ -115,7 +115,6 @@ def run_steps(
     return [record for record in map(json.loads, lines) if record["kind"] == "step"]
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_takes_real_steps(
     name: str, tmp_path: Path, half_taught: Path, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
@@ -155,7 +154,6 @@ REFINED: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("rl", REFINED.values(), ids=REFINED)
 def test_every_refinement_takes_real_steps(
     rl: dict[str, Any],
