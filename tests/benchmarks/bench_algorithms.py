@@ -37,6 +37,11 @@ from trainer_client.config.presets import PRESETS  # noqa: E402
 CONFIG = ROOT / "configs" / "addition.toml"
 # A sequence's ratio moves far less than a token's, and a policy gradient without groups is noisier: learning rates.
 RATES = {"gspo": 4e-4, "gspo_token": 4e-4}
+# What a preset is refused without, and a rate at which a new value head learns within so few steps.
+MORE = {
+    "gdpo": ("--rl.advantage.objectives.weights", '{"math": 1.0, "format": 0.2}'),
+    "hybrid": ("--rl.critic.optim.lr", "2e-4"),
+}
 PROFILE = """
 description = "right, in the format, and every equation of the reasoning a step"
 [[checks]]
@@ -108,7 +113,7 @@ def measured_run(url: str, preset: str, seed: int, start: Path, out: Path, steps
         url, run, CONFIG, start,
         "--preset", preset, "--seed", str(seed), "--rl.steps", str(steps),
         "--rl.optim.lr", str(RATES.get(preset, 2e-4)), "--reward.profile", profile,
-        "--evaluation.every", "5",
+        "--evaluation.every", "5", *MORE.get(preset, ()),
     )  # fmt: skip
     result = read(run, preset, seed, peak)
     print(json.dumps(asdict(result)), flush=True)
