@@ -44,7 +44,7 @@ def ready(url: str) -> dict[str, Any]:
 
 
 def wait_until_ready(url: str, wanted: bool = True) -> dict[str, Any]:
-    until = time.monotonic() + 40
+    until = time.monotonic() + 100
     while (said := ready(url))["ready"] is not wanted and time.monotonic() < until:
         time.sleep(0.05)
     assert said["ready"] is wanted, said
@@ -93,7 +93,7 @@ def test_a_worker_killed_in_the_middle_costs_no_run_and_comes_back(tmp_path: Pat
         assert right(answers)
         assert [one["ready"] for one in ready(url)["sandbox"]["workers"]].count(True) == 1
         stack.enter_context(worker(tmp_path, port))
-        until = time.monotonic() + 30
+        until = time.monotonic() + 100
         while ready(url)["sandbox"]["slots"] != 2 * slots_of(second) and time.monotonic() < until:
             time.sleep(0.05)
         assert [one["ready"] for one in ready(url)["sandbox"]["workers"]] == [True, True]
@@ -139,7 +139,7 @@ def spawn_worker(port: int) -> subprocess.Popen[bytes]:
     """A worker that answers."""
     command = [sys.executable, "-m", "reward_server", "--role", "code-worker", "--port", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    until = time.monotonic() + 30
+    until = time.monotonic() + 100
     while time.monotonic() < until:
         with suppress(httpx.TransportError):
             if httpx.get(f"http://127.0.0.1:{port}/readyz").is_success:
@@ -260,7 +260,7 @@ def test_what_is_no_run_is_refused_by_a_worker(tmp_path: Path) -> None:
 
 def test_an_idle_worker_is_small(tmp_path: Path) -> None:
     with worker(tmp_path, REWARD_SERVER_SANDBOX_SLOTS="2") as (one, process):
-        until = time.monotonic() + 60
+        until = time.monotonic() + 100
         while ready(one)["languages"] is None and time.monotonic() < until:
             time.sleep(0.1)  # the tool chains are tried
         family = [process.pid, *descendants_of(process.pid)]
