@@ -14,6 +14,7 @@ from trainer_client.config.monitor import (
     MonitorConfig,
     SetbackConfig,
     StagnationConfig,
+    UnsolvedConfig,
 )
 from trainer_client.progress import Health
 
@@ -75,11 +76,12 @@ def _judged_over_time(
 ) -> dict[str, str | None]:
     """What the accuracies of several steps say; nothing in a step without a score, which adds none."""
     if _at(metrics, "accuracy") is None:
-        return {"stagnation": None, "setback": None, "hacking": None}
+        return {"stagnation": None, "setback": None, "unsolved": None, "hacking": None}
     groups = _at(metrics, "sampling/groups_seen")
     return {
         "stagnation": _stagnates(history["format"], history["accuracy"], config.stagnation),
         "setback": _set_back(recent, best, groups, config.setback),
+        "unsolved": _unsolved(history["right"], config.unsolved),
         "hacking": _hacked(history["reward"], history["right"], config.hacking),
     }
 
@@ -131,7 +133,7 @@ def _extended(
     length, accuracy, reward = (_at(metrics, name) for name in ("length", "accuracy", "reward"))
     form = _at(metrics, f"components/{config.stagnation.component}")
     shaped, judged = form is not None and accuracy is not None, reward is not None and accuracy is not None
-    judged_window = max(config.setback.window, config.hacking.window)
+    judged_window = max(config.setback.window, config.unsolved.window, config.hacking.window)
     series = {
         "length": (length, config.length_drift.window),
         "format": (form if shaped else None, config.stagnation.window),
@@ -187,6 +189,18 @@ def _set_back(recent: Sequence[float], best: float | None, groups: float | None,
     if best - newest <= max(config.drop, chance):
         return ""
     return f"accuracy is lost again: {newest:.3f} in the mean of the newest steps, {best:.3f} at its best"
+
+
+def _unsolved(right: Sequence[float], config: UnsolvedConfig) -> str | None:
+    newest = right[-config.window :]
+    if len(newest) < config.window:
+        return None
+    if _mean(newest) > config.accuracy:
+        return ""
+    return (
+        f"hardly any answer is right: accuracy {_mean(newest):.3f} over {config.window} steps; the problems are too "
+        "hard for the policy, or the check cannot read its answers"
+    )
 
 
 def _hacked(rewards: Sequence[float], right: Sequence[float], config: HackingConfig) -> str | None:

@@ -41,7 +41,7 @@ from trainer_client.optim import learning_rate
 from trainer_client.progress import Controls, Stage
 from trainer_client.report import Summary, summary_lines, write_report
 from trainer_client.rewards import RewardScorer
-from trainer_client.run_dir import FINAL_MODEL, changed_settings, open_run_dir, write_config
+from trainer_client.run_dir import FINAL_MODEL, alone_in, changed_settings, open_run_dir, write_config
 from trainer_client.session import Session
 from trainer_client.sft import sft_step
 from trainer_client.types import ScoredGroup
@@ -53,6 +53,7 @@ def train(config: TrainConfig) -> Summary:
     started = time.perf_counter()
     directory = open_run_dir(config)
     with (
+        alone_in(directory),
         Display() as display,
         RewardScorer(config.reward, display.notice) as scorer,
         closing(Session(config, directory, scorer, display)) as session,

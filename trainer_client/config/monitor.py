@@ -52,6 +52,13 @@ class SetbackConfig(Section):
     )
 
 
+class UnsolvedConfig(Section):
+    """Nothing is solved: what is learnt, if anything, is not the task."""
+
+    window: Positive = Field(default=20, description="steps looked back on")
+    accuracy: Share = Field(default=0.01, description="a mean accuracy of at most this is none")
+
+
 class HackingConfig(Section):
     """Reward hacking: the reward rises, and what it should stand for does not."""
 
@@ -87,4 +94,5 @@ class MonitorConfig(Section):
     length_drift: DriftConfig = Field(default_factory=DriftConfig)
     stagnation: StagnationConfig = Field(default_factory=StagnationConfig)
     setback: SetbackConfig = Field(default_factory=SetbackConfig)
+    unsolved: UnsolvedConfig = Field(default_factory=UnsolvedConfig)
     hacking: HackingConfig = Field(default_factory=HackingConfig)

@@ -135,6 +135,13 @@ def test_setback_is_counted_on_over_a_step_without_a_score() -> None:
     assert alarms_of(steps, setback={"window": 2}) == [(6, "setback")]
 
 
+def test_run_that_solves_nothing_raises_an_alarm() -> None:
+    """Format may still teach: groups are not dead, and the reward moves."""
+    settings = {"unsolved": {"window": 4}, "patience": 1}
+    assert alarms_of(judged([0.0, 0.0, 0.01, 0.0], [0.05, 0.06, 0.04, 0.08]), **settings) == [(4, "unsolved")]
+    assert alarms_of(judged([0.0, 0.0, 0.05, 0.0], [0.05, 0.06, 0.04, 0.08]), **settings) == []
+
+
 def test_reward_that_rises_without_accuracy_is_hacking() -> None:
     hacking = {"hacking": {"window": 4}, "patience": 1}
     paid = [0.0, 0.1, 0.5, 0.6]
