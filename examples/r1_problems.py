@@ -18,7 +18,7 @@ from trainer_client.config.data import AdditionConfig
 from trainer_client.tasks.addition import addition_examples
 from trainer_client.types import Example
 
-TASK = AdditionConfig(terms=3, max_number=12, train_problems=1200, held_out_problems=512, slip_share=0.5)
+TASK = AdditionConfig(terms=3, max_number=10, train_problems=700, held_out_problems=300, slip_share=0.5)
 # Before and behind the equations, in the language of the prompt and in another one.
 BEFORE = ("We add the numbers one after the other: ", "我们把这些数一个接一个地加起来：")
 BEHIND = (". So this is what we get.", "。这样就得到了总和。")

@@ -25,7 +25,7 @@ def test_shipped_files_are_what_the_generator_writes(tmp_path: Path) -> None:
 
 def test_no_held_out_problem_is_trained_on() -> None:
     training, held_out = ({row["prompt"] for row in rows(name)} for name in NAMES)
-    assert len(held_out) == 512
+    assert len(held_out) == 300
     assert not training & held_out
 
 
