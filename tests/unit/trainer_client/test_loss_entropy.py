@@ -51,6 +51,14 @@ def test_weights_without_a_target_are_the_configured_ones_and_stay() -> None:
     assert adapted(Controls(), config, LossSums(tokens=4.0, entropy=2.0), 0.3, 4, DifficultyWindow()) == Controls()
 
 
+def test_adaptive_weight_goes_on_from_where_it_was() -> None:
+    config = LossConfig.model_validate({"entropy": {"coef": 0.01, "target": 0.5, "delta": 0.005}})
+    low = LossSums(tokens=10.0, entropy=1.0)
+    first = adapted(Controls(), config, low, None, 4, DifficultyWindow())
+    second = adapted(first, config, low, None, 4, DifficultyWindow())
+    assert (first.entropy_coef, second.entropy_coef) == (pytest.approx(0.015), pytest.approx(0.02))
+
+
 def test_threshold_worked_by_hand() -> None:
     entropy = torch.tensor([[0.1, 0.9, 0.3, 99.0], [0.5, 0.7, 99.0, 99.0]])
     mask = torch.tensor([[1.0, 1.0, 1.0, 0.0], [1.0, 1.0, 0.0, 0.0]])
