@@ -13,6 +13,7 @@ from typing import Any
 
 from torch.utils.tensorboard import SummaryWriter
 
+from trainer_client.errors import CheckpointError
 from trainer_client.progress import Progress, Stage, place_of
 
 METRICS = "metrics.jsonl"
@@ -107,5 +108,12 @@ def flat_numbers(metrics: dict[str, Any], prefix: str = "") -> dict[str, float]:
 
 
 def _append(path: Path, record: dict[str, Any]) -> None:
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(record) + "\n")
+    """Add a line. Raises CheckpointError where it cannot be written, such as for a full disk."""
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+    except OSError as error:
+        raise CheckpointError(
+            f"{path} cannot be written: {error.strerror or error}. Make room, then go on from the last checkpoint with "
+            "--resume"
+        ) from error

@@ -172,6 +172,18 @@ def test_record_is_cut_back_to_the_checkpoint(tmp_path: Path) -> None:
     assert path.read_text() == lines(("sft", 1))
 
 
+def test_record_that_cannot_be_written_is_told_with_its_file(tmp_path: Path) -> None:
+    log = RunLog(tmp_path, Progress())
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
+    try:
+        with pytest.raises(CheckpointError, match=r"metrics\.jsonl"):
+            log.step(Stage.RL, 1, {"reward": 0.5})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    log.close()
+
+
 def test_record_is_written_as_json_and_for_tensorboard(tmp_path: Path) -> None:
     log = RunLog(tmp_path, Progress())
     log.step(Stage.RL, 1, {"reward": 0.5, "components": {"math": None, "format": 1.0}})
