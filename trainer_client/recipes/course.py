@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,9 +30,9 @@ from trainer_client.randomness import random_state, seed_everything
 from trainer_client.recipes.drawing import longest_prompt
 from trainer_client.recipes.ledger import replace_text
 from trainer_client.recipes.problems import fits, open_problems, prompt_builder
-from trainer_client.recipes.run import check_server
+from trainer_client.recipes.run import begun, check_server
 from trainer_client.rewards import RewardScorer
-from trainer_client.run_dir import CHECKPOINTS, FINAL_MODEL
+from trainer_client.run_dir import CHECKPOINTS, FINAL_MODEL, Recipe
 from trainer_client.run_log import RunLog
 from trainer_client.sampler.hf import TransformersSampler
 
@@ -151,6 +151,26 @@ def held_out(config: HeldOutConfig | None, reward: RewardConfig, course: Course)
         yield evaluation
 
 
+@contextmanager
+def opened(
+    config: Recipe, plan: Plan, may_change: tuple[str, ...], sources: Mapping[str, Path | None]
+) -> Iterator[Course]:
+    """The course in its directory, with its display; see `begun`. Raises ConfigError when there is no step left."""
+    with (
+        begun(config, may_change, sources) as directory,
+        Display() as display,
+        Interrupts(display.notice) as interrupts,
+    ):
+        with interrupts.at_once():
+            course = Course(plan, directory, display, interrupts)
+        try:
+            if course.progress.step > plan.steps:
+                raise ConfigError(f"the run has done {course.progress.step} steps, {plan.steps} are asked for")
+            yield course
+        finally:
+            course.log.close()
+
+
 def finish(course: Course, headline: Sequence[str], more: dict[str, Any], started: float) -> dict[str, Any]:
     """Write the model, summary.json and the picture; print and return the summary.
 
@@ -177,12 +197,6 @@ def finish(course: Course, headline: Sequence[str], more: dict[str, Any], starte
     console.print(f"model in {model_dir}", soft_wrap=True, markup=False)
     console.print(_table(summary))
     return summary
-
-
-def needs_steps_left(course: Course) -> None:
-    """Raises ConfigError when the run has gone further than it is now told to go."""
-    if course.progress.step > course.plan.steps:
-        raise ConfigError(f"the run has done {course.progress.step} steps, {course.plan.steps} are asked for")
 
 
 def _first_and_last(values: Sequence[float]) -> dict[str, float | None]:

@@ -9,7 +9,6 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,23 +16,20 @@ import torch
 from trainer_client.config.recipes import DpoCommandConfig, DpoConfig
 from trainer_client.data.order import Permuted
 from trainer_client.device import open_device
-from trainer_client.display import Display
 from trainer_client.errors import CheckpointError
-from trainer_client.interrupts import Interrupts
 from trainer_client.losses.preference import PairSide, PreferenceSums, preference_loss
 from trainer_client.model import LanguageModel, open_model
 from trainer_client.optim import apply_gradients
 from trainer_client.policy import token_log_probs
 from trainer_client.progress import Stage
 from trainer_client.randomness import seed_everything
-from trainer_client.recipes.bar import Notice, Throttled
-from trainer_client.recipes.course import Course, Plan, finish, held_out, needs_steps_left
+from trainer_client.recipes.bar import Throttled
+from trainer_client.recipes.course import Course, Plan, finish, held_out, opened
 from trainer_client.recipes.ledger import replace_text
 from trainer_client.recipes.pairs import write_pairs
 from trainer_client.recipes.problems import tell_of_prompts
 from trainer_client.recipes.reference import PairTokens, ReferenceLogProbs, compute_reference, pair_batch
 from trainer_client.recipes.rows import Row, RowFile
-from trainer_client.recipes.run import begun
 
 PAIRS, PAIR_COUNT, REFERENCE = "pairs.jsonl", "pairs.json", "reference"
 MAY_CHANGE = ("run.", "reward.", "held_out", "dpo.steps", "dpo.micro_batch")
@@ -45,25 +41,16 @@ def dpo(config: DpoCommandConfig) -> dict[str, Any]:
     started = time.perf_counter()
     sources = {"model.path": config.model.path, "pairs.path": config.pairs.path}
     plan = Plan(Stage.DPO, config.dpo.steps, config.seed, config.resume, config.run, config.model, config.dpo.optim)
-    with (
-        begun(config, MAY_CHANGE, sources) as directory,
-        Display() as display,
-        Interrupts(display.notice) as interrupts,
-    ):
-        with interrupts.at_once():
-            course = Course(plan, directory, display, interrupts)
-            needs_steps_left(course)
+    with opened(config, plan, MAY_CHANGE, sources) as course:
+        with course.interrupts.at_once():
             tokens = PairTokens(config.prompts, course.model)
-            tell_of_prompts(config.pairs.path, config.prompts, display.notice)
-            count = open_pairs(config, directory, tokens, course.model, display.notice)
-            pairs = _counted(RowFile(directory / PAIRS), count)
-        reference = _reference(config, directory, pairs, tokens, display, interrupts)
+            tell_of_prompts(config.pairs.path, config.prompts, course.display.notice)
+            count = open_pairs(config, course, tokens)
+            pairs = _counted(RowFile(course.directory / PAIRS), count)
+        reference = _reference(config, course, pairs, tokens)
         lesson = Lesson(course.model, pairs, tokens, reference, config.dpo, config.seed)
-        try:
-            with held_out(config.held_out, config.reward, course) as evaluation:
-                course.learn(lesson.step, evaluation)
-        finally:
-            course.log.close()
+        with held_out(config.held_out, config.reward, course) as evaluation:
+            course.learn(lesson.step, evaluation)
         return finish(course, HEADLINE, {"pairs": count}, started)
 
 
@@ -115,16 +102,13 @@ class Lesson:
         return float(parts.loss.detach()), parts.sums
 
 
-def open_pairs(
-    config: DpoCommandConfig, directory: Path, tokens: PairTokens, model: LanguageModel, notice: Notice
-) -> dict[str, Any]:
+def open_pairs(config: DpoCommandConfig, course: Course, tokens: PairTokens) -> dict[str, Any]:
     """The count of the run's pairs, which are made when they are not there yet. Raises DataError when none can be."""
-    counted = directory / PAIR_COUNT
+    counted, notice = course.directory / PAIR_COUNT, course.display.notice
     if not counted.exists():
-        fitting = _fitting(config, tokens, model)
-        replace_text(
-            counted, json.dumps(asdict(write_pairs(config.pairs, config.seed, directory / PAIRS, fitting, notice)))
-        )
+        fitting = _fitting(config, tokens, course.model)
+        made = write_pairs(config.pairs, config.seed, course.directory / PAIRS, fitting, notice)
+        replace_text(counted, json.dumps(asdict(made)) + "\n")
     try:
         count: dict[str, Any] = json.loads(counted.read_text(encoding="utf-8"))
         notice(f"{count['pairs']} pairs of {count['prompts']} prompts")
@@ -155,23 +139,16 @@ def _counted(pairs: RowFile, count: dict[str, Any]) -> RowFile:
     return pairs
 
 
-def _reference(
-    config: DpoCommandConfig,
-    directory: Path,
-    pairs: RowFile,
-    tokens: PairTokens,
-    display: Display,
-    interrupts: Interrupts,
-) -> ReferenceLogProbs:
+def _reference(config: DpoCommandConfig, course: Course, pairs: RowFile, tokens: PairTokens) -> ReferenceLogProbs:
     def open_reference() -> LanguageModel:
         seed_everything(config.seed)
         return open_model(config.model, open_device(config.run))
 
-    bar = Throttled("reference log-probs of pairs", len(pairs), display.notice)
+    bar = Throttled("reference log-probs of pairs", len(pairs), course.display.notice)
 
     def show(done: int) -> None:
         bar.show(done)
-        interrupts.obey()
+        course.interrupts.obey()
 
     size = config.dpo.micro_batch
-    return compute_reference(directory / REFERENCE, pairs, tokens, open_reference, size, show)
+    return compute_reference(course.directory / REFERENCE, pairs, tokens, open_reference, size, show)

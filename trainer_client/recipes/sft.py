@@ -12,13 +12,11 @@ from trainer_client.config.recipes import ProblemsConfig, SftCommandConfig
 from trainer_client.data import PromptBuilder
 from trainer_client.data.examples import Chosen
 from trainer_client.data.order import Permuted
-from trainer_client.display import Display
 from trainer_client.errors import DataError
-from trainer_client.interrupts import Interrupts
 from trainer_client.model import LanguageModel
 from trainer_client.progress import Stage
 from trainer_client.recipes.bar import Notice, watched
-from trainer_client.recipes.course import Course, Plan, finish, held_out, needs_steps_left
+from trainer_client.recipes.course import Plan, finish, held_out, opened
 from trainer_client.recipes.problems import (
     fits,
     open_problems,
@@ -26,7 +24,6 @@ from trainer_client.recipes.problems import (
     tell_of_prompts,
     tell_of_rejected,
 )
-from trainer_client.recipes.run import begun
 from trainer_client.sft import demonstration_ids, sft_step
 from trainer_client.types import Example, Prompt
 
@@ -38,26 +35,17 @@ def sft(config: SftCommandConfig) -> dict[str, Any]:
     started = time.perf_counter()
     sources = {"model.path": config.model.path, "problems.path": config.problems.path}
     plan = Plan(Stage.SFT, config.sft.steps, config.seed, config.resume, config.run, config.model, config.sft.optim)
-    with (
-        begun(config, MAY_CHANGE, sources) as directory,
-        Display() as display,
-        Interrupts(display.notice) as interrupts,
-    ):
-        with interrupts.at_once():
-            course = Course(plan, directory, display, interrupts)
-            needs_steps_left(course)
-            demonstrations = Demonstrations(config.problems, course.model, display.notice)
+    with opened(config, plan, MAY_CHANGE, sources) as course:
+        with course.interrupts.at_once():
+            demonstrations = Demonstrations(config.problems, course.model, course.display.notice)
         order = Permuted(len(demonstrations), f"{config.seed}:sft")
 
         def take_step(optimizer: torch.optim.Optimizer, step: int, rate: float) -> dict[str, Any]:
             prompts = demonstrations.prompts(order.batch(step, config.sft.batch))
             return sft_step(course.model, optimizer, prompts, config.sft, rate).metrics()
 
-        try:
-            with held_out(config.held_out, config.reward, course) as evaluation:
-                course.learn(take_step, evaluation)
-        finally:
-            course.log.close()
+        with held_out(config.held_out, config.reward, course) as evaluation:
+            course.learn(take_step, evaluation)
         about = {
             "demonstrations": len(demonstrations),
             "left_out": demonstrations.left_out,
