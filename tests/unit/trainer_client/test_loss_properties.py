@@ -316,6 +316,27 @@ def test_clipped_tokens_are_counted_by_side() -> None:
     assert (bare.clipped_high, bare.clipped_low, bare.clipped_dual) == (0, 0, 0)
 
 
+def test_what_was_not_given_is_measured_as_nothing() -> None:
+    inputs = replace(naive.random_case(14).inputs(), reference_log_probs=None, sampler_log_probs=None, entropy=None)
+    sums = whole_sums(inputs)
+    assert (sums.kl, sums.entropy, sums.gap, sums.gap_max, sums.sampler_kl) == (0.0, 0.0, 0.0, 0.0, 0.0)
+    assert sums.weight == sums.weight_max * sums.tokens == sums.tokens
+
+
+def test_gaps_are_measured_by_size_and_their_divergence_at_most_at_the_limit() -> None:
+    zeros = torch.zeros(1, 2, dtype=torch.float64)
+    sampler = torch.tensor([[0.5, 40.0]], dtype=torch.float64)  # gaps of -0.5 and -40
+    sums = whole_sums(PolicyInputs(zeros, zeros, zeros, zeros + 1, sampler_log_probs=sampler))
+    assert (sums.gap, sums.gap_max) == (40.5, 40.0)
+    assert sums.sampler_kl == pytest.approx(math.exp(-0.5) - 0.5 + math.exp(-20) + 19, abs=1e-12)
+    moved = whole_sums(PolicyInputs(zeros, sampler - 80, zeros, zeros + 1))  # log-ratios of 79.5 and 40
+    assert moved.old_kl == pytest.approx(2 * (math.exp(20) - 21))
+
+
+def whole_sums(inputs: PolicyInputs) -> LossSums:
+    return policy_loss(inputs, StepNormaliser.of(inputs.action_mask, 9), LossConfig()).sums
+
+
 @pytest.mark.parametrize("objective", ["clip", "cispo"])
 def test_ratios_at_the_bounds_are_not_clipped(objective: str) -> None:
     ratios = torch.tensor([1.25, 0.75, 4.0], dtype=torch.float64)
