@@ -17,7 +17,7 @@ COMMAND = [sys.executable, "-m", "reward_server", "score", "--profile", "gsm8k"]
 
 def score(source: Path, out: Path, *more: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     command = [*COMMAND, "--in", str(source), "--out", str(out), *more]
-    return subprocess.run(command, capture_output=True, text=True, check=check, timeout=100)
+    return subprocess.run(command, capture_output=True, text=True, check=check, timeout=200)
 
 
 def lines(path: Path) -> list[dict[str, object]]:

@@ -10,6 +10,7 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import httpx
 import pytest
@@ -184,9 +185,8 @@ def test_several_workers_share_the_port_and_one_killed_is_replaced(tmp_path: Pat
 
 
 def test_a_server_that_was_told_to_end_leaves_no_folder_behind(tmp_path: Path) -> None:
-    temporary = tmp_path / "tmp"
-    temporary.mkdir()
-    with running_server(tmp_path / "log", TMPDIR=str(temporary)) as (_, server):
-        server.send_signal(signal.SIGTERM)
-        assert server.wait(timeout=20) == 0
-    assert list(temporary.iterdir()) == []
+    with TemporaryDirectory() as short:  # `tmp_path` of a process of `pytest -n` is too long for sockets in it
+        with running_server(tmp_path / "log", TMPDIR=short) as (_, server):
+            server.send_signal(signal.SIGTERM)
+            assert server.wait(timeout=20) == 0
+        assert list(Path(short).iterdir()) == []
