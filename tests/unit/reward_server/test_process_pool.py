@@ -60,6 +60,27 @@ def test_a_hanging_task_is_killed_at_its_deadline_and_its_neighbours_live() -> N
     asyncio.run(scenario())
 
 
+def spin(seconds: float) -> str:
+    """Busy on the processor that the neighbours below are busy on."""
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    ends = time.process_time() + seconds
+    while time.process_time() < ends:
+        pass
+    return "done"
+
+
+def test_waiting_for_a_processor_is_not_counted_and_sleeping_is() -> None:
+    async def scenario() -> None:
+        async with pool(workers=6) as p:
+            crowd = [p.run(spin, 0.6, timeout_seconds=1.2) for _ in range(5)]
+            late = p.run(hang_uninterruptibly, 60.0, timeout_seconds=1.2)
+            *results, timed_out = await asyncio.gather(*crowd, late, return_exceptions=True)
+            assert results == ["done"] * 5
+            assert isinstance(timed_out, TaskTimedOut)
+
+    asyncio.run(scenario())
+
+
 def test_a_worker_killed_by_hand_costs_only_the_task_it_had() -> None:
     async def scenario() -> None:
         async with pool(workers=1) as p:
