@@ -92,6 +92,11 @@ class Display:
         return Group(table, *(Text(notice, style="yellow") for notice in self._notices))
 
 
+def silent_display() -> Display:
+    """One that shows nothing: of several processes one speaks."""
+    return Display(Console(quiet=True, force_terminal=False))
+
+
 def step_row(record: dict[str, Any], total: int, held_out: str) -> tuple[str, ...]:
     """The cells of COLUMNS for a step's record; what the stage does not have is empty."""
     missing = record.get("unscored", 0) + record.get("skipped", 0)
