@@ -10,9 +10,11 @@ BENCH_INSTALLED := $(BENCH_VENV)/.installed
 INSTALLED := $(VENV)/.installed
 # Small models on few cores: more threads than one make torch slower, not faster.
 export OMP_NUM_THREADS ?= 1
+# More than cores: tests of servers and sandboxes often wait for a limit to pass.
+TEST_PROCESSES ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve demo test check format acceptance acceptance-code soak-code test-compose bench-score bench-sandbox bench-demo bench-algorithms bench-math bench-checks checks-page fuzz-math up down clean
+.PHONY: help install serve demo test check format acceptance acceptance-code soak-code test-compose bench-score bench-sandbox bench-demo bench-algorithms bench-process bench-critic bench-math bench-checks checks-page fuzz-math up down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,8 +32,8 @@ serve: $(INSTALLED) ## the reward server on http://127.0.0.1:8080
 demo: $(INSTALLED) ## train a small model on a small task against a server of its own (under 2 minutes)
 	$(BIN)/python examples/demo.py
 
-test: $(INSTALLED) ## all quick tests
-	$(BIN)/pytest -m "not slow and not gpu and not compose"
+test: $(INSTALLED) ## all quick tests, in TEST_PROCESSES processes at a time
+	$(BIN)/pytest -n $(TEST_PROCESSES) --no-loadscope-reorder -m "not slow and not gpu and not compose"
 
 check: $(INSTALLED) ## formatting, lint, types, import rules
 	$(BIN)/ruff format --check .
@@ -75,6 +77,12 @@ bench-demo: $(INSTALLED) ## the demo with three seeds
 
 bench-algorithms: $(INSTALLED) ## every RL preset from the same cold start, three seeds, with curves (about 25 minutes)
 	$(BIN)/python tests/benchmarks/bench_algorithms.py $(BENCH_ALGORITHMS)
+
+bench-process: $(INSTALLED) ## step rewards beside the outcome alone: same cold starts and budget, three seeds, with curves
+	$(BIN)/python tests/benchmarks/bench_process.py $(BENCH_PROCESS)
+
+bench-critic: $(INSTALLED) ## what PPO's critic costs beside GRPO, in memory and time of a step (about ten minutes)
+	$(BIN)/python tests/benchmarks/bench_critic.py $(BENCH_CRITIC)
 
 bench-math: $(INSTALLED) $(BENCH_INSTALLED) ## the math engine beside Math-Verify, then hostile answers (needs ../shared)
 	$(BIN)/python tests/benchmarks/bench_math.py $(BENCH_MATH)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-READY_SECONDS = 60
+READY_SECONDS = 100
 
 
 @contextmanager

@@ -24,6 +24,7 @@ Values = dict[str, Any]
 Presets = Callable[[str, Mapping[str, Any]], Values]
 
 PRESET = "preset"
+SWITCHES = ("true", "false", "yes", "no", "on", "off")
 
 
 def load(argv: list[str]) -> TrainConfig:
@@ -48,8 +49,17 @@ def load_as(wanted: type[Config], argv: list[str], command: str, presets: Preset
         raise ConfigError(_explain(error)) from error
     except SettingsError as error:
         told = str(error).removeprefix("error parsing CLI: ")
-        raise ConfigError(f"{told}; `{command} --help` lists all settings") from error
+        raise ConfigError(f"{told}; {_hint(told)}`{command} --help` lists all settings") from error
     return wanted.model_validate(settings.model_dump())
+
+
+def _hint(told: str) -> str:
+    """What was likely meant by an option that cannot be read."""
+    if "ignored explicit argument" in told or told.rpartition(" ")[2].lower() in SWITCHES:
+        return "a setting that is yes or no takes no value: write --KEY or --no-KEY; "
+    if "weights." in told:
+        return "a table takes NAME=VALUE, as in --rl.advantage.objectives.weights math=1,format=0.2; "
+    return ""
 
 
 def algorithm(name: str, values: Mapping[str, Any]) -> Values:

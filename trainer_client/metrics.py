@@ -24,6 +24,7 @@ def score_metrics(groups: Sequence[ScoredGroup], accuracy_component: str) -> dic
     scores = [score for group in groups for score in group.scores]
     scored = [score for score in scores if score.reward is not None]
     unscored = sum(score.judged is Judged.UNSCORED for score in scores)
+    skipped = sum(score.judged is Judged.SKIPPED for score in scores)
     names = sorted({name for score in scored for name in score.components})
     return {
         "reward": mean(score.reward for score in scored),
@@ -32,7 +33,8 @@ def score_metrics(groups: Sequence[ScoredGroup], accuracy_component: str) -> dic
         "scored": len(scored),
         "unscored": unscored,
         "unscored_share": unscored / len(scores) if scores else None,
-        "skipped": sum(score.judged is Judged.SKIPPED for score in scores),
+        "skipped": skipped,
+        "skipped_share": skipped / len(scores) if scores else None,
         "steps_judged": mean(float(len(score.steps)) for score in scored),
         "flags": _counts(flag for score in scores for flag in score.flags),
     }

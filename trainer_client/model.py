@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,15 +65,50 @@ def open_model(config: ModelConfig, device: torch.device) -> LanguageModel:
 
 
 def load_model(directory: Path, device: torch.device) -> LanguageModel:
-    """The model that lies in a Hugging Face directory. Never downloads and never runs code from it."""
+    """The model that lies in a Hugging Face directory. Never downloads and never runs code from it.
+
+    Raises DataError for one that is not whole: where weights are missing transformers would put random ones.
+    """
     if not (directory / "config.json").is_file():
         raise DataError(f"model.path {directory} is no Hugging Face directory: it has no config.json")
     try:
-        network = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32, local_files_only=True)
+        network, report = AutoModelForCausalLM.from_pretrained(
+            directory, dtype=torch.float32, local_files_only=True, output_loading_info=True
+        )
         tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"cannot load the model in {directory}: {error}") from error
+    except Exception as error:  # safetensors, tokenizers and transformers raise exceptions of their own, or plain ones
+        raise DataError(
+            f"cannot load the model in {directory}: {error}\nIs the directory whole, and are config.json, weights and "
+            "tokenizer of the same model?"
+        ) from error
+    _check_whole(directory, network, report["missing_keys"])
+    _check_vocabulary(directory, network, tokenizer)
     return _assemble(network, tokenizer, device)
+
+
+def _check_whole(directory: Path, network: Any, missing: Iterable[str]) -> None:
+    if some := sorted(missing):
+        raise DataError(f"model.path {directory} is not whole: it lacks {_first(some)}; copy it again")
+    broken = [name for name, weight in network.named_parameters() if not bool(torch.isfinite(weight).all())]
+    if broken:
+        raise DataError(
+            f"model.path {directory} has weights that are not finite in {_first(broken)}: take a checkpoint from "
+            "before they broke"
+        )
+
+
+def _check_vocabulary(directory: Path, network: Any, tokenizer: Any) -> None:
+    """Tokens added behind the vocabulary may lie beyond the embeddings, as Gemma's for pictures; text's may not."""
+    rows = network.get_input_embeddings().num_embeddings
+    if tokenizer.vocab_size > rows:
+        raise DataError(
+            f"the tokenizer in {directory} has {tokenizer.vocab_size} tokens, the model embeds {rows}: they do not "
+            "belong together"
+        )
+
+
+def _first(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
 
 
 def _assemble(network: Any, tokenizer: Any, device: torch.device) -> LanguageModel:

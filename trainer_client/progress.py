@@ -31,11 +31,15 @@ class Controls:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What the monitor remembers: steps in a row that each metric is out of its bounds, and the newest values."""
+    """What the monitor remembers: steps in a row that each metric is out of its bounds, and the newest values.
+
+    `best_accuracy` is the highest mean accuracy of a window so far.
+    """
 
     outside: dict[str, int] = field(default_factory=dict)
     history: dict[str, list[float]] = field(default_factory=dict)
     first_lengths: tuple[float, ...] = ()
+    best_accuracy: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

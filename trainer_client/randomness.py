@@ -29,12 +29,17 @@ def random_state(sampler: torch.Generator) -> dict[str, Any]:
 
 
 def restore_random_state(state: dict[str, Any], sampler: torch.Generator) -> None:
-    """Put all generators back into a state that `random_state` gave."""
+    """Put all generators back into a state that `random_state` gave.
+
+    States of GPUs that this machine has not are left out. A sampler's generator on another kind of device than the one
+    that was saved keeps the seed it has: no run gives the same numbers on two kinds of device.
+    """
     version, internal, gauss = state["python"]
     random.setstate((version, tuple(internal), gauss))
     name, keys, position, has_gauss, cached = state["numpy"]
     np.random.set_state((name, np.array(keys, dtype=np.uint32), position, has_gauss, cached))
     torch.set_rng_state(state["torch"])
     if state["cuda"] and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all(state["cuda"])
-    sampler.set_state(state["sampler"])
+        torch.cuda.set_rng_state_all(state["cuda"][: torch.cuda.device_count()])
+    if state["sampler"].shape == sampler.get_state().shape:  # a GPU's state has 16 bytes, a CPU's thousands
+        sampler.set_state(state["sampler"])

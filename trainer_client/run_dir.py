@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
+import os
 import platform
 import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,6 +22,7 @@ CHECKPOINTS = "checkpoints"
 FINAL_MODEL = "model"
 REFERENCE = "reference"
 MEASURED = "pass_rates.jsonl"
+LOCK = ".lock"
 LIBRARIES = ("assay", "torch", "transformers", "tokenizers", "numpy", "httpx", "pydantic")
 
 
@@ -43,8 +49,40 @@ def open_run_dir(config: Recipe) -> Path:
     directory = config.run.dir
     if not config.resume and (directory / CONFIG).exists():
         raise CheckpointError(f"{directory} already holds a run: go on with --resume, or choose another --run.dir")
-    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CheckpointError(f"{directory} cannot be made: {error.strerror}; choose another --run.dir") from error
     return directory
+
+
+@contextmanager
+def alone_in(directory: Path) -> Iterator[None]:
+    """While it lasts no other process works in the directory; the lock goes with the process, however it ends.
+
+    Raises CheckpointError when another one does. Where the file system has no locks nothing is held.
+    """
+    try:
+        descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise CheckpointError(f"{directory} cannot be written: {error.strerror}; choose another --run.dir") from error
+    try:
+        _lock(descriptor, directory)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, directory: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise CheckpointError(
+            f"another process works in {directory}: wait for its end or stop it, or choose another --run.dir"
+        ) from error
+    except OSError as error:
+        if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
+            raise
 
 
 def changed_settings(directory: Path, config: Recipe) -> list[str]:
@@ -58,26 +96,67 @@ def changed_settings(directory: Path, config: Recipe) -> list[str]:
 
 
 def settings_changes(directory: Path, config: Recipe) -> dict[str, tuple[Any, Any]]:
-    """The dotted key of each setting that differs from the run's last start, with its old and new value."""
-    try:
-        record = json.loads((directory / CONFIG).read_text(encoding="utf-8"))
-        old = _flat(record["config"])
-    except (OSError, json.JSONDecodeError, KeyError, TypeError):
+    """The dotted key of each setting that differs from the run's last start, with its old and new value.
+
+    None where there was no start yet. Raises CheckpointError when its record cannot be read.
+    """
+    record = read_config(directory)
+    if record is None:
         return {}
+    old = _flat(record["config"])
     new = _flat(config.model_dump(mode="json"))
     keys = sorted(old.keys() | new.keys())
     return {key: (old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key) and key != "resume"}
 
 
-def write_config(directory: Path, config: Recipe) -> None:
-    """Write the resolved configuration with the commit and the versions that will run it."""
+def read_config(directory: Path) -> dict[str, Any] | None:
+    """What `write_config` wrote; None where there is nothing. Raises CheckpointError when it cannot be read."""
+    try:
+        record = json.loads((directory / CONFIG).read_text(encoding="utf-8"))
+        return {**record, "config": dict(record["config"])}
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"{directory / CONFIG} cannot be read ({type(error).__name__}: {error}), so nobody knows with which "
+            "settings the run began: restore it from a copy, or start a new run with another --run.dir"
+        ) from error
+
+
+def write_config(directory: Path, config: Recipe, made_from: Mapping[str, Any] | None = None) -> None:
+    """Write the resolved configuration with the commit and the versions that will run it, and what it is made from."""
     record: dict[str, Any] = {
         "config": config.model_dump(mode="json"),
+        "made_from": dict(made_from or {}),
         "commit": git_commit(),
         "python": platform.python_version(),
         "versions": {name: _version(name) for name in LIBRARIES},
     }
-    (directory / CONFIG).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    replace_text(directory / CONFIG, json.dumps(record, indent=2) + "\n")
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write the text so that after a crash the file is the old one or the new one.
+
+    Raises CheckpointError when it cannot be written; the old one stays.
+    """
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    try:
+        with unfinished.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except OSError as error:
+        raise CheckpointError(not_written(path, error)) from error
+
+
+def not_written(path: Path, error: OSError) -> str:
+    """What a person is told of a file that could not be written."""
+    return (
+        f"{path} cannot be written: {error.strerror or error}. What was finished before is whole: make room in "
+        f"{path.parent}, or make it writable, then go on with --resume"
+    )
 
 
 def git_commit() -> str | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import Any
 
 from trainer_client.announce import opening_lines
@@ -42,7 +42,7 @@ from trainer_client.progress import Controls, Stage
 from trainer_client.ranks import open_ranks
 from trainer_client.report import Summary, summary_lines, write_report
 from trainer_client.rewards import RewardScorer
-from trainer_client.run_dir import FINAL_MODEL, changed_settings, open_run_dir, write_config
+from trainer_client.run_dir import FINAL_MODEL, alone_in, changed_settings, open_run_dir, write_config
 from trainer_client.session import Session
 from trainer_client.sft import sft_step
 from trainer_client.types import ScoredGroup
@@ -52,8 +52,9 @@ from trainer_client.update import UpdateResult, update_policy
 def train(config: TrainConfig) -> Summary:
     """Do what the configuration says, or go on with it; returns and prints the summary."""
     started = time.perf_counter()
-    with open_ranks(config.reward.max_wait_seconds + config.run.rank_wait_seconds) as ranks:
+    with ExitStack() as lock, open_ranks(config.reward.max_wait_seconds + config.run.rank_wait_seconds) as ranks:
         directory = ranks.first(lambda: open_run_dir(config))
+        ranks.first(lambda: lock.enter_context(alone_in(directory)))
         with (
             Display() if ranks.is_first else silent_display() as display,
             RewardScorer(config.reward, display.notice) as scorer,

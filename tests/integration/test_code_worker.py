@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ import httpx
 import pytest
 
 from reward_server.openapi import CODE_REQUEST, JUDGE_REQUEST
+from tests.ports import lasting_port
 from tests.server_process import running_server
 
 pytestmark = pytest.mark.sandbox
@@ -39,17 +39,12 @@ def server(folder: Path, *workers: str, **environment: str) -> Iterator[str]:
         yield url
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
-
-
 def ready(url: str) -> dict[str, Any]:
     return dict(httpx.get(f"{url}/readyz", timeout=30).json())
 
 
 def wait_until_ready(url: str, wanted: bool = True) -> dict[str, Any]:
-    until = time.monotonic() + 40
+    until = time.monotonic() + 100
     while (said := ready(url))["ready"] is not wanted and time.monotonic() < until:
         time.sleep(0.05)
     assert said["ready"] is wanted, said
@@ -80,7 +75,8 @@ def right(answers: list[dict[str, Any]]) -> bool:
 
 def test_a_worker_killed_in_the_middle_costs_no_run_and_comes_back(tmp_path: Path) -> None:
     with ExitStack() as stack:
-        first, victim = stack.enter_context(worker(tmp_path))
+        port = lasting_port()
+        first, victim = stack.enter_context(worker(tmp_path, port))
         second, _ = stack.enter_context(worker(tmp_path))
         url = stack.enter_context(server(tmp_path, first, second))
         assert ready(url)["sandbox"]["slots"] == 2 * slots_of(first)
@@ -96,9 +92,8 @@ def test_a_worker_killed_in_the_middle_costs_no_run_and_comes_back(tmp_path: Pat
         assert len(answers) == 50
         assert right(answers)
         assert [one["ready"] for one in ready(url)["sandbox"]["workers"]].count(True) == 1
-        port = int(first.rpartition(":")[2])
         stack.enter_context(worker(tmp_path, port))
-        until = time.monotonic() + 30
+        until = time.monotonic() + 100
         while ready(url)["sandbox"]["slots"] != 2 * slots_of(second) and time.monotonic() < until:
             time.sleep(0.05)
         assert [one["ready"] for one in ready(url)["sandbox"]["workers"]] == [True, True]
@@ -110,7 +105,7 @@ def slots_of(url: str) -> int:
 
 def test_a_worker_killed_again_and_again_costs_no_run(tmp_path: Path) -> None:
     """One worker alone: runs wait for it to come back."""
-    port = free_port()
+    port = lasting_port()
     with server_of_absent_worker(tmp_path, port, REWARD_SERVER_WORKER_WAIT_SECONDS="30") as url:
 
         async def scenario() -> list[dict[str, Any]]:
@@ -144,7 +139,7 @@ def spawn_worker(port: int) -> subprocess.Popen[bytes]:
     """A worker that answers."""
     command = [sys.executable, "-m", "reward_server", "--role", "code-worker", "--port", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    until = time.monotonic() + 30
+    until = time.monotonic() + 100
     while time.monotonic() < until:
         with suppress(httpx.TransportError):
             if httpx.get(f"http://127.0.0.1:{port}/readyz").is_success:
@@ -154,7 +149,7 @@ def spawn_worker(port: int) -> subprocess.Popen[bytes]:
 
 
 def test_without_any_worker_the_server_is_not_ready_and_scores_are_null(tmp_path: Path) -> None:
-    port = free_port()
+    port = lasting_port()
     with server_of_absent_worker(tmp_path, port, REWARD_SERVER_WORKER_WAIT_SECONDS="0.2") as url:
         reason = wait_until_ready(url, wanted=False)["reason"]
         assert f"127.0.0.1:{port}" in reason
@@ -265,7 +260,7 @@ def test_what_is_no_run_is_refused_by_a_worker(tmp_path: Path) -> None:
 
 def test_an_idle_worker_is_small(tmp_path: Path) -> None:
     with worker(tmp_path, REWARD_SERVER_SANDBOX_SLOTS="2") as (one, process):
-        until = time.monotonic() + 60
+        until = time.monotonic() + 100
         while ready(one)["languages"] is None and time.monotonic() < until:
             time.sleep(0.1)  # the tool chains are tried
         family = [process.pid, *descendants_of(process.pid)]

@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import json
-import os
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from trainer_client.__main__ import main
+from tests.trainer_command import Command
 
 CONFIG = """
 [run]
@@ -62,48 +53,17 @@ STAGES = ["0-base", "1-cold-start", "2-rl", "3-rejection-sampling", "4-refining"
           "6-teacher-samples", "7-distillation"]  # fmt: skip
 
 
-class Sequence:
-    """The recipe in one run directory: in this process, or in one of its own where it is to be killed."""
+class Sequence(Command):
+    """The recipe in one run directory."""
 
     def __init__(self, run: Path, server_url: str) -> None:
-        self.run = run
-        file = run.with_suffix(".toml")
-        file.write_text(CONFIG)
-        self._words = ["r1", str(file), "--run.dir", str(run), "--reward.url", server_url]
-
-    def __call__(self, *options: str, expected: int = 0) -> str:
-        """What it printed."""
-        told = io.StringIO()
-        with contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
-            status = main([*self._words, *options])
-        assert status == expected, told.getvalue()
-        return told.getvalue()
-
-    def kill_when(self, reached: Callable[[], bool]) -> None:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "trainer_client", *self._words],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )
-        try:
-            deadline = time.monotonic() + 60
-            while not reached():
-                assert process.poll() is None, process.communicate()[1].decode()
-                assert time.monotonic() < deadline
-                time.sleep(0.005)
-        finally:
-            process.send_signal(signal.SIGKILL)
-            process.communicate()
+        super().__init__("r1", CONFIG, run, "--reward.url", server_url)
 
     def steps(self, stage: str) -> list[dict[str, Any]]:
-        path = self.run / stage / "metrics.jsonl"
-        lines = path.read_text().splitlines(keepends=True) if path.exists() else []
-        rows = [json.loads(line) for line in lines if line.endswith("\n")]
-        return [row for row in rows if row["kind"] == "step"]
+        return [row for row in self.rows(f"{stage}/metrics.jsonl") if row["kind"] == "step"]
 
     def report(self) -> dict[str, Any]:
-        return json.loads((self.run / "report.json").read_text())
+        return self.value("report.json")
 
     def numbers(self) -> list[dict[str, Any]]:
         """The report without what a clock says."""
@@ -130,7 +90,7 @@ def test_killed_and_resumed_sequence_equals_an_uninterrupted_one(tmp_path: Path,
     assert rows[7]["weight_bytes"] < rows[5]["weight_bytes"]
     assert (whole.run / "stages.png").stat().st_size > 10_000
 
-    killed.kill_when(lambda: len(killed.steps("2-rl")) >= 11)
+    killed.stop_when(lambda: len(killed.steps("2-rl")) >= 11)
     assert not (killed.run / "3-rejection-sampling").exists()
     told = killed("--resume")
     assert "1-cold-start: done before" in told

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import json
-import os
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from trainer_client.__main__ import main
+from tests.trainer_command import Command, without_times
 
 TASK = "addition = { terms = 2, max_number = 20, train_problems = 300, held_out_problems = 40 }"
 SFT = """
@@ -66,65 +57,6 @@ micro_batch = 8
 loss = { label_smoothing = 0.1 }
 optim = { lr = 5e-4, warmup_steps = 5 }
 """
-
-
-class Command:
-    """One command on one run directory: in this process, or in one of its own where it is to be killed."""
-
-    def __init__(self, name: str, config: str, run: Path, *options: str) -> None:
-        self.run = run
-        file = run.with_suffix(".toml")
-        file.write_text(config)
-        self._words = [name, str(file), "--run.dir", str(run), *options]
-
-    def __call__(self, *options: str, expected: int = 0) -> str:
-        """What it printed."""
-        told = io.StringIO()
-        with contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
-            status = main([*self._words, *options])
-        assert status == expected, told.getvalue()
-        return told.getvalue()
-
-    def stop_when(self, reached: Callable[[], bool], how: signal.Signals = signal.SIGKILL, *options: str) -> int:
-        """Start it, send the signal as soon as the condition holds; returns the exit status."""
-        process = subprocess.Popen(
-            [sys.executable, "-m", "trainer_client", *self._words, *options],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )
-        try:
-            deadline = time.monotonic() + 60
-            while not reached():
-                assert process.poll() is None, process.communicate()[1].decode()
-                assert time.monotonic() < deadline
-                time.sleep(0.001)
-        finally:
-            process.send_signal(how)
-            process.communicate()
-        return process.returncode
-
-    def rows(self, name: str) -> list[dict[str, Any]]:
-        path = self.run / name
-        lines = path.read_text().splitlines(keepends=True) if path.exists() else []
-        return [json.loads(line) for line in lines if line.endswith("\n")]
-
-    def value(self, name: str) -> dict[str, Any]:
-        return json.loads((self.run / name).read_text())
-
-    def position(self) -> int:
-        path = self.run / "progress.json"
-        return json.loads(path.read_text())["state"]["position"] if path.exists() else 0
-
-    def step(self) -> int:
-        return max((row["step"] for row in self.rows("metrics.jsonl")), default=0)
-
-
-def without_times(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    for row in rows:
-        row.pop("seconds", None)
-        row.get("provenance", {}).pop("time", None)
-    return rows
 
 
 def asked(name: str, config: str, student: Command, run: Path, *options: str) -> Command:

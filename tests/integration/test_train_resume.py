@@ -93,7 +93,7 @@ class Trainer:
         """Act, from another thread, as soon as the record shows this RL step."""
 
         def watch() -> None:
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 100
             while time.monotonic() < deadline:
                 if any(record["stage"] == "rl" and record["step"] == step for record in self.records()):
                     act()

@@ -65,7 +65,7 @@ def rloo_advantages(rewards: Tensor, scored: Tensor) -> Tensor:
     """Reward minus the mean of the *other* scored members [P, G], which is n/(n-1) times the distance to the mean.
 
     Dead groups and unscored members give zeros.
-    Source: Ahmadian et al. 2024 (arXiv:2402.14740), section 3.3, RLOO.
+    Source: Ahmadian et al. 2024 (arXiv:2402.14740), section 2.3, RLOO.
     """
     count = scored.sum(1, keepdim=True).to(rewards.dtype)
     return group_centred(rewards, scored) * (count / (count - 1).clamp(min=1))

@@ -91,7 +91,9 @@ class SftConfig(Section):
 class SamplerConfig(Section):
     """How completions are drawn. No top-p, top-k or min-p: the loss is over the same full distribution."""
 
-    temperature: float = Field(default=1.0, gt=0.0, description="applied in the sampler and in the loss alike")
+    temperature: float = Field(
+        default=1.0, ge=1e-6, le=100.0, description="applied in the sampler and in the loss alike"
+    )
     max_new_tokens: Positive = Field(default=256, description="longest completion; what reaches it is truncated")
     batch_rows: Positive = Field(default=512, description="most completions drawn together, then sent to be scored")
 
@@ -157,6 +159,25 @@ class RlConfig(Section):
             raise ValueError(
                 "loss.correction weighs the trainer's log-probs against the sampler's; old_log_probs = sampler makes "
                 "them the same: use auto or trainer"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _what_changes_the_reward_is_not_lost(self) -> RlConfig:
+        if self.advantage.takes_whole_reward:
+            return self
+        cause = (
+            "objectives take the components apart" if self.advantage.objectives else "process leaves the outcome out"
+        )
+        if self.selection.soft_overlong is not None:
+            raise ValueError(
+                f"selection.soft_overlong changes the completion's whole reward, but advantage.{cause}: the punishment "
+                "would be lost; leave it out, or have the profile judge the length and give that component a weight"
+            )
+        if self.loss.kl.place == "reward" and self.loss.kl.beta > 0.0:
+            raise ValueError(
+                f"loss.kl.place = reward changes the completion's whole reward, but advantage.{cause}: the divergence "
+                "would hold the policy to nothing; set loss.kl.place = loss"
             )
         return self
 

@@ -35,6 +35,11 @@ class ProcessConfig(Section):
     def _steps_count(self) -> ProcessConfig:
         if self.step_weight == 0.0:
             raise ValueError("process.step_weight is 0: nothing is left of the steps; leave `process` out instead")
+        if self.outcome_as_step and self.outcome_weight == 0.0:
+            raise ValueError(
+                "process.outcome_as_step with outcome_weight = 0 adds a step of reward 0 to every completion, which "
+                "moves the mean of the steps: set outcome_as_step = false to leave the outcome out"
+            )
         return self
 
 
@@ -42,7 +47,7 @@ class ObjectivesConfig(Section):
     """The trainer's own weights for the server's components, and where the normalisation takes place."""
 
     weights: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = Field(
-        min_length=1, description="component -> weight; a component that is not named does not count"
+        default_factory=dict, description="component -> weight, to be given; one that is not named does not count"
     )
     combine: Literal["sum_then_normalise", "normalise_then_sum"] = Field(
         default="normalise_then_sum", description="the latter is GDPO: each component by its own group deviation"
@@ -51,6 +56,11 @@ class ObjectivesConfig(Section):
 
     @model_validator(mode="after")
     def _something_is_wanted(self) -> ObjectivesConfig:
+        if not self.weights:
+            raise ValueError(
+                "objectives.weights says which of the profile's components count, and how much; none is given: name "
+                "them, such as { math = 1.0, format = 0.2 }"
+            )
         if not any(self.weights.values()):
             raise ValueError(f"objectives.weights are all 0 ({', '.join(self.weights)}): there is nothing to learn")
         if self.whiten and self.combine == "sum_then_normalise":
@@ -128,7 +138,7 @@ class AdvantageConfig(Section):
     scale: Scale | None = Field(
         default=None, description="deviation grpo divides by: of the group (default), of the batch, or none (Dr. GRPO)"
     )
-    ddof: Literal[0, 1] = Field(default=1, description="divisor n - ddof of every variance (1 as TRL and verl)")
+    ddof: int = Field(default=1, ge=0, le=1, description="divisor n - ddof of every variance (1 as TRL and verl)")
     eps: float = Field(default=1e-4, ge=0.0, description="added to every deviation (1e-4 as TRL)")
     whiten: bool | None = Field(
         default=None, description="tokens of the whole batch to mean 0, deviation 1; none: reinforce_pp* and gae do"
@@ -154,6 +164,12 @@ class AdvantageConfig(Section):
     def varies_in_a_row(self) -> bool:
         """Whether the tokens of one completion get different advantages."""
         return self.process is not None or self.estimator in ("reinforce_pp", "gae")
+
+    @property
+    def takes_whole_reward(self) -> bool:
+        """Whether the completion's one reward decides: not with several objectives, nor with steps alone."""
+        outcome_left_out = self.process is not None and self.process.outcome_weight == 0.0
+        return self.objectives is None and not outcome_left_out
 
     @property
     def needs_groups(self) -> bool:

@@ -21,46 +21,28 @@ class Benchmark:
 _BOXED = "{prompt}\n\nReason step by step, and put your final answer within \\boxed{}."
 _FENCED = "Complete this function. Answer with the whole function in one ```python block.\n\n```python\n{prompt}```"
 
+
+def _asked(fields: str, template: str, profile: str, **sampler: float) -> dict[str, Any]:
+    """Chat problems of a known shape, judged by a profile of the server."""
+    problems = {"fields": {"preset": fields}, "chat": True, "template": template}
+    return {"problems": problems, "reward": {"profile": profile}, "sampler": sampler}
+
+
 _ALL = (
     Benchmark(
         "gsm8k",
         "Cobbe et al., arXiv:2110.14168: rows with question and answer, gold behind ####",
-        {
-            "problems": {
-                "fields": {"preset": "gsm8k"},
-                "chat": True,
-                "template": _BOXED,
-            },
-            "reward": {"profile": "gsm8k"},
-            "sampler": {"max_new_tokens": 512},
-        },
+        _asked("gsm8k", _BOXED, "gsm8k", max_new_tokens=512),
     ),
     Benchmark(
         "math",
         "Hendrycks et al., arXiv:2103.03874: rows with problem and solution, gold in the last \\boxed{}",
-        {
-            "problems": {
-                "fields": {"preset": "math"},
-                "chat": True,
-                "template": _BOXED,
-            },
-            "reward": {"profile": "gsm8k"},
-            "sampler": {"max_new_tokens": 2048},
-        },
+        _asked("math", _BOXED, "gsm8k", max_new_tokens=2048),
     ),
     Benchmark(
         "humaneval",
         "Chen et al., arXiv:2107.03374: rows with task_id, prompt, test and entry_point; temperature 0.8 for pass@k",
-        {
-            "problems": {
-                "fields": {"preset": "humaneval"},
-                "chat": True,
-                "template": _FENCED,
-            },
-            "reward": {"profile": "r1-code"},
-            "accuracy_component": "code",
-            "sampler": {"max_new_tokens": 768, "temperature": 0.8},
-        },
+        _asked("humaneval", _FENCED, "r1-code", max_new_tokens=768, temperature=0.8) | {"accuracy_component": "code"},
     ),
 )
 

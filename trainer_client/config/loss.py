@@ -22,14 +22,16 @@ class KlConfig(Section):
         default=0.0, ge=0.0, allow_inf_nan=False, description="weight of the divergence; 0 keeps no reference"
     )
     estimator: Literal["k1", "k2", "k3", "k3_plus"] = Field(
-        default="k3", description="per token; k3: GRPO's; k3_plus: value of k3, gradient of k2; k1 is for the reward"
+        default="k3",
+        description="per token; k3: GRPO's; k3_plus: value of k3, gradient of k2; k1: PPO's, for the reward",
     )
     place: Literal["loss", "reward"] = Field(
         default="loss", description="added to the loss (GRPO), or taken from each token's reward (PPO, REINFORCE++)"
     )
-    bias_correction: bool = Field(
-        default=False,
-        description="multiply the divergence in the loss by the token's ratio: unbiased gradient (DeepSeek-V3.2)",
+    bias_correction: bool | None = Field(
+        default=None,
+        description="multiply the divergence in the loss by the token's ratio: unbiased gradient (DeepSeek-V3.2); "
+        "none: k1 alone is, because without it k1 in the loss holds the policy to nothing",
     )
     target: float | None = Field(
         default=None, gt=0.0, description="adapt beta to this divergence, in nats per token; none: beta stays"
@@ -37,6 +39,11 @@ class KlConfig(Section):
     horizon: int = Field(
         default=10_000, ge=1, description="completions over which a divergence 20 % off moves beta by 20 %"
     )
+
+    @property
+    def weighed(self) -> bool:
+        """Whether the divergence in the loss is multiplied by the token's ratio."""
+        return self.estimator == "k1" if self.bias_correction is None else self.bias_correction
 
     @model_validator(mode="after")
     def _gradient_is_that_of_a_divergence(self) -> KlConfig:
@@ -46,10 +53,12 @@ class KlConfig(Section):
             )
         if self.place == "reward" and self.bias_correction:
             raise ValueError("kl.bias_correction weighs the divergence in the loss; it needs kl.place = loss")
-        if self.place == "loss" and self.estimator == "k1" and not self.bias_correction:
+        if self.place == "loss" and self.estimator == "k1" and self.bias_correction is False:
             raise ValueError(
-                "the gradient of k1 in the loss is zero on average, it holds the policy to nothing: "
-                "use k2 or k3, set kl.bias_correction = true, or kl.place = reward"
+                "the bare gradient of k1 = log pi - log pi_ref is that of log pi: zero on average on the policy's own "
+                "tokens, whatever the reference, and away from the sampling policy after a step. Leave "
+                "kl.bias_correction out (k1 times the ratio has the gradient of the divergence), use k2 or k3, or set "
+                "kl.place = reward"
             )
         if self.bias_correction and self.estimator in ("k2", "k3_plus"):
             raise ValueError(
@@ -66,9 +75,18 @@ class KlConfig(Section):
             )
         if self.target is not None and self.beta == 0.0:
             raise ValueError("kl.target multiplies kl.beta, which is 0 and would stay 0: give a first beta above 0")
+        _refuse_without(self, self.target is not None, ("horizon",), "kl", "a target")
         if self.bias_correction and self.beta == 0.0:
             raise ValueError("kl.bias_correction weighs a divergence whose kl.beta is 0: give a beta above 0")
         return self
+
+
+def _refuse_without(section: Section, used: bool, names: tuple[str, ...], where: str, missing: str) -> None:
+    """Raises ValueError when one of the settings was given that nothing uses."""
+    for name in names:
+        value = getattr(section, name)
+        if not used and value != type(section).model_fields[name].default:
+            raise ValueError(f"{where}.{name} is {value}, but without {missing} nothing uses it")
 
 
 class EntropyConfig(Section):
@@ -83,7 +101,11 @@ class EntropyConfig(Section):
     target: float | None = Field(
         default=None, gt=0.0, description="adapt coef: up while the entropy is below this, else down; none: coef stays"
     )
-    delta: float = Field(default=0.005, gt=0.0, description="step of the adaptive coef")
+    delta: float = Field(
+        default=0.005,
+        gt=0.0,
+        description="step of the adaptive coef (as TRL; Skywork-OR1: 1e-4, up to a coef of 0.005)",
+    )
     min_coef: float = Field(default=0.0, ge=0.0, description="smallest adaptive coef")
     max_coef: float = Field(default=1.0, gt=0.0, allow_inf_nan=False, description="largest adaptive coef")
     top_share: float = Field(
@@ -97,10 +119,17 @@ class EntropyConfig(Section):
 
     @model_validator(mode="after")
     def _coef_in_range(self) -> EntropyConfig:
+        if self.min_coef >= self.max_coef:
+            raise ValueError(f"expected entropy.min_coef < max_coef, got {self.min_coef} and {self.max_coef}")
         if self.target is not None and not self.min_coef <= self.coef <= self.max_coef:
             raise ValueError(
                 f"entropy.coef must lie in min_coef..max_coef = {self.min_coef}..{self.max_coef}, got {self.coef}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _adaptation_has_a_target(self) -> EntropyConfig:
+        _refuse_without(self, self.target is not None, ("delta", "min_coef", "max_coef"), "entropy", "a target")
         return self
 
 
@@ -119,6 +148,11 @@ class CorrectionConfig(Section):
     def _some_weights_pass(self) -> CorrectionConfig:
         if self.mode.endswith("mask") and self.low == self.high:
             raise ValueError("correction.low = correction.high = 1 drops every token: widen the range")
+        return self
+
+    @model_validator(mode="after")
+    def _range_has_a_mode(self) -> CorrectionConfig:
+        _refuse_without(self, self.mode != "none", ("low", "high"), "correction", "a mode")
         return self
 
 

@@ -40,6 +40,34 @@ class StagnationConfig(Section):
     solved: Share = Field(default=0.9, description="an accuracy above this is no stagnation but the end of the task")
 
 
+class SetbackConfig(Section):
+    """What was learnt is lost again: the mean accuracy of the newest steps against the best such mean before."""
+
+    window: Positive = Field(default=5, description="steps in a mean")
+    drop: float = Field(
+        default=0.2,
+        gt=0.0,
+        le=1.0,
+        description="accuracy lost that counts; with few prompts a step, only what is beyond chance",
+    )
+
+
+class UnsolvedConfig(Section):
+    """Nothing is solved: what is learnt, if anything, is not the task."""
+
+    window: Positive = Field(default=20, description="steps looked back on")
+    accuracy: Share = Field(default=0.01, description="a mean accuracy of at most this is none")
+
+
+class HackingConfig(Section):
+    """Reward hacking: the reward rises, and what it should stand for does not."""
+
+    window: int = Field(default=10, ge=4, description="steps looked back on")
+    reward_gain: float = Field(default=0.2, gt=0.0, description="reward gained by the later half of the window")
+    accuracy_gain: float = Field(default=0.0, ge=0.0, description="accuracy gained by it that explains the reward")
+    solved: Share = Field(default=0.9, description="an accuracy above this explains any reward")
+
+
 class MonitorConfig(Section):
     """Alarms. A metric that is not measured, such as a divergence without a reference, raises none."""
 
@@ -51,12 +79,20 @@ class MonitorConfig(Section):
     entropy: Bounds = Field(default=Bounds(low=0.005, high=6.0), description="sampler's, nats a token: collapse, chaos")
     kl: Bounds = Field(default=Bounds(high=1.0), description="divergence from the reference, nats a token")
     old_kl: Bounds = Field(default=Bounds(high=0.1), description="divergence within one batch's steps, nats a token")
-    clip_share: Bounds = Field(default=Bounds(high=0.5), description="share of tokens whose ratio was clipped")
+    clip_share: Bounds = Field(
+        default=Bounds(high=0.8),
+        description="share of tokens whose ratio was clipped; a healthy gspo clips half of them",
+    )
     grad_norm: Bounds = Field(default=Bounds(high=100.0), description="before clipping")
     dead_group_share: Bounds = Field(default=Bounds(high=0.95), description="groups whose rewards are all equal")
     unscored_share: Bounds = Field(default=Bounds(high=0.1), description="rollouts without a score")
-    log_prob_gap: Bounds = Field(default=Bounds(high=0.5), description="largest sampler-trainer difference, nats")
+    log_prob_gap: Bounds = Field(default=Bounds(high=0.05), description="largest sampler-trainer difference, nats")
     truncated_share: Bounds = Field(default=Bounds(high=0.5), description="completions that reached the limit")
-    identical_share: Bounds = Field(default=Bounds(high=0.9), description="groups whose completions are all the same")
+    identical_share: Bounds = Field(default=Bounds(high=0.95), description="groups whose completions are all the same")
+    skipped_share: Bounds = Field(default=Bounds(high=0.1), description="rollouts whose ground truth is unusable")
+    skipped_updates: Bounds = Field(default=Bounds(high=0.0), description="optimizer steps with a gradient not finite")
     length_drift: DriftConfig = Field(default_factory=DriftConfig)
     stagnation: StagnationConfig = Field(default_factory=StagnationConfig)
+    setback: SetbackConfig = Field(default_factory=SetbackConfig)
+    unsolved: UnsolvedConfig = Field(default_factory=UnsolvedConfig)
+    hacking: HackingConfig = Field(default_factory=HackingConfig)

@@ -26,3 +26,12 @@ class OptimConfig(Section):
         if not all(0.0 <= beta < 1.0 for beta in self.betas):
             raise ValueError(f"optim.betas must lie in [0, 1), got {self.betas}")
         return self
+
+    @model_validator(mode="after")
+    def _decay_leaves_something(self) -> OptimConfig:
+        if self.lr * self.weight_decay >= 1.0:
+            raise ValueError(
+                f"optim.weight_decay takes lr * weight_decay = {self.lr * self.weight_decay:g} of each weight in every "
+                "step, which leaves nothing of the model: usual is 0 to 0.1"
+            )
+        return self

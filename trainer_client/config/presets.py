@@ -1,26 +1,31 @@
 """The algorithms by name: what each sets in `[rl]`, its formula in one line, and where the numbers come from.
 
 A preset sets only what makes the algorithm: not the learning rate, nor the size of model or batch. The file and the
-command line override it. What a paper leaves open is said in `source`. Four minibatches stand where an algorithm
-differs from its neighbours only once the policy has moved away from the one that sampled.
+command line override it. What a paper leaves open, and where a preset departs from it, is said in `source`. Four
+minibatches stand where an algorithm differs from its neighbours only once the policy has moved away from the one that
+sampled.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """`overrides` are nested tables of RlConfig; `formula` and `source` are for the reader."""
+    """`overrides` are nested tables of RlConfig; `formula` and `source` are for the reader.
+
+    `example` are settings without which the preset is refused, such as they might be; empty for one that stands alone.
+    """
 
     name: str
     formula: str
     source: str
     overrides: Mapping[str, Any]
+    example: Mapping[str, Any] = field(default_factory=dict)
 
 
 _REFERENCE_GRPO = {"beta": 0.04, "estimator": "k3", "place": "loss"}
@@ -40,7 +45,8 @@ _ALL = (
     Preset(
         "grpo",
         "L = -mean_i 1/T_i sum_t [ min(r A, clip(r, 1-e, 1+e) A) - b k3 ],  A_i = (R_i - mean R) / std R",
-        "DeepSeekMath, arXiv:2402.03300, eq. 3 and 4.1.2: b = 0.04, G = 64, one update a batch; e = 0.2 as in PPO",
+        "DeepSeekMath, arXiv:2402.03300, eq. 3, 4 and 4.1.2: b = 0.04, G = 64, one update a batch; it names no e: 0.2 "
+        "as in PPO",
         {"advantage": _GROUP, "loss": _GRPO_LOSS},
     ),
     Preset(
@@ -53,9 +59,17 @@ _ALL = (
         },
     ),
     Preset(
+        "iterative_grpo",
+        "as grpo,  pi_ref <- pi after every M steps,  or pi_ref <- (1-a) pi_ref + a pi",
+        "DeepSeekMath, arXiv:2402.03300, algorithm 1, which leaves M open (DeepSeek-R1, arXiv:2501.12948: 400): 20 "
+        "here, for runs of hundreds of steps; reference.refresh = ema for the mean, never for grpo",
+        {"advantage": _GROUP, "loss": _GRPO_LOSS, "reference": {"refresh": "copy", "every": 20}},
+    ),
+    Preset(
         "dr_grpo",
         "L = -1/(B Lmax) sum_it min(r A, clip(r, 1-e, 1+e) A),  A_i = R_i - mean R",
-        "Dr. GRPO, arXiv:2503.20783: no deviation, no length in the divisor, no KL; G = 8",
+        "Dr. GRPO, arXiv:2503.20783: no deviation, no length in the divisor, no KL; e = 0.2, G = 8; Lmax is "
+        "sampler.max_new_tokens",
         {
             "advantage": {"estimator": "grpo", "scale": "none"},
             "loss": _GRPO_LOSS | {"aggregation": "constant", "kl": _NO_REFERENCE},
@@ -63,7 +77,8 @@ _ALL = (
     ),
     Preset(
         "dapo",
-        "L = -1/sum T_i sum_it min(r A, clip(r, 1-el, 1+eh) A),  groups with 0 < #right < G only,  R + soft overlong",
+        "L = -1/sum T_i sum_it min(r A, clip(r, 1-el, 1+eh) A),  groups with 0 < #right < G only,  R + soft overlong, "
+        "truncated rows not in L",
         "DAPO, arXiv:2503.14476, eq. 8 to 13: el = 0.2, eh = 0.28, no KL, G = 16, cache 4096 of 20480; 16 updates a "
         "batch there, 4 here",
         {
@@ -100,7 +115,8 @@ _ALL = (
     Preset(
         "gfpo",
         "as grpo by tokens on the k of G best by length or R/T:  A_i = (R_i - mean_S R) / std_S R for i in S, else 0",
-        "GFPO, arXiv:2508.09726: G = 16, k = 8, token-level loss; metric token_efficiency, or adaptive k, on request",
+        "GFPO, arXiv:2508.09726, eq. 2: G = 16, k = 8, token-level loss, here over the kept tokens, there over all; KL "
+        "and entropy bonus, 0.001 each there, are left out; gfpo.metric = token_efficiency or gfpo.adaptive on request",
         {
             "group": 16,
             "advantage": _GROUP | {"gfpo": {"metric": "length", "keep": 8}},
@@ -110,14 +126,14 @@ _ALL = (
     Preset(
         "dual_clip",
         "L = -mean_it m,  m = min(r A, clip(r, 1-e, 1+e) A) for A >= 0,  max(that, c A) for A < 0",
-        "Ye et al., arXiv:1912.09729: c = 3, e = 0.2; on group advantages, as verl does by default",
+        "Ye et al., arXiv:1912.09729: c = 3, e = 0.2; on group advantages, with the c that verl has by default",
         {"minibatches": 4, "advantage": _GROUP, "loss": _TOKEN_CLIP | {"dual_clip": 3.0}},
     ),
     Preset(
         "cispo",
         "L = -mean_it sg[min(r, 1+eh)] A log pi",
-        "MiniMax-M1, arXiv:2506.13585: no lower bound, no KL; cap 5.0 as in ScaleRL (arXiv:2510.13786) "
-        "and TRL, because the paper names none",
+        "MiniMax-M1, arXiv:2506.13585, eq. 4 and 5: no lower bound, no KL; 1+eh = 5.0 as TRL has it for ScaleRL "
+        "(arXiv:2510.13786), because the paper names none",
         {
             "minibatches": 4,
             "advantage": _GROUP,
@@ -127,7 +143,8 @@ _ALL = (
     Preset(
         "rloo",
         "L = -mean_i A_i sum_t log pi,  A_i = R'_i - mean of the others' R',  R' = R - b sum_t log(pi_old / pi_ref)",
-        "Ahmadian et al., arXiv:2402.14740, 3.3, the whole completion as one action; b = 0.05 as in TRL",
+        "Ahmadian et al., arXiv:2402.14740, 2.3, the whole completion as one action; b = 0.05 as in TRL (0.03 and 0.1 "
+        "there)",
         {
             "advantage": {"estimator": "rloo"},
             "loss": {
@@ -140,7 +157,8 @@ _ALL = (
     Preset(
         "reinforce_pp",
         "L = -mean_it min(r A, clip(r) A),  A = whitened sum_{s>=t} ( [s=T_i] R_i - b log(pi_old / pi_ref)_s )",
-        "REINFORCE++, arXiv:2501.03262: KL in the reward, whitening over the global batch; b = 0.01 as in OpenRLHF",
+        "REINFORCE++, arXiv:2501.03262: KL in the reward, whitening over the global batch, e = 0.2; b = 0.01 and the "
+        "mean over tokens as in OpenRLHF",
         {
             "advantage": {"estimator": "reinforce_pp", "gamma": 1.0},
             "loss": _TOKEN_CLIP | {"kl": {"beta": 0.01, "estimator": "k1", "place": "reward"}},
@@ -165,6 +183,30 @@ _ALL = (
             "advantage": {"estimator": "gae", "gamma": 1.0, "lam": 0.95},
             "critic": {"trunk": "own", "loss": {"clip": 0.2}},
             "loss": _TOKEN_CLIP | {"kl": {"beta": 0.05, "estimator": "k1", "place": "reward"}},
+        },
+    ),
+    Preset(
+        "gdpo",
+        "as grpo by tokens,  A_i = whitened sum_n w_n (R_in - mean R_n) / std R_n over the components n",
+        "GDPO, arXiv:2601.05242, 3.1, no KL as in its code; the weights w have to be given, by the names of the "
+        "profile's components: advantage.objectives.weights = { math = 1.0, format = 1.0 }",
+        {
+            "advantage": _GROUP | {"objectives": {"combine": "normalise_then_sum", "whiten": True}},
+            "loss": _TOKEN_CLIP,
+        },
+        example={"advantage": {"objectives": {"weights": {"math": 1.0, "format": 1.0}}}},
+    ),
+    # Groups of equal rewards: the choice depends on what was sampled, which biases. But where rewards are 0 or 1 and
+    # the value lies between, the bias is in the length of the mean gradient and not in its direction.
+    Preset(
+        "hybrid",
+        "as dr_grpo,  A_i = R_i - mean R,  in groups of equal rewards R_i - V(prompt)",
+        "no paper: Dr. GRPO, arXiv:2503.20783, with the learned baseline of PPO, arXiv:1707.06347, at the prompt's "
+        "end, a light head on the policy's own trunk; other prompts by advantage.hybrid.choose",
+        {
+            "advantage": {"estimator": "grpo", "scale": "none", "hybrid": {"choose": "dead"}},
+            "critic": {"trunk": "shared", "loss": {"clip": 0.2}},
+            "loss": _GRPO_LOSS | {"aggregation": "constant", "kl": _NO_REFERENCE},
         },
     ),
 )

@@ -116,10 +116,20 @@ class KeepConfig(Section):
     components: dict[str, float] = Field(
         default_factory=dict, description="least value of each, such as { format = 1.0 }; one without a value fails"
     )
-    no_flags: tuple[str, ...] = Field(default=(), description="flags of which none may be raised")
+    no_flags: tuple[str, ...] = Field(
+        default=(
+            "multiple_final_answers",
+            "earlier_boxes_differ",
+            "denied_answer",
+            "contradiction",
+            "language_mixed",
+            "repetitive",
+        ),
+        description="flags of which none may be raised: by default those of hedged, mixed and repetitive answers",
+    )
     truncated: bool = Field(default=False, description="keep completions that ran into the length limit too")
     duplicates: Literal["keep", "exact", "normalised"] = Field(
-        default="normalised", description="of one prompt: same text, or same but for case and space"
+        default="normalised", description="of one prompt: same text, or same to a reader"
     )
     per_prompt: Positive | None = Field(default=4, description="most kept of a prompt; none: all")
     prefer: Literal["shortest", "random", "best"] = Field(

@@ -28,3 +28,11 @@ class ReferenceConfig(Section):
                 "it to nothing; give a larger `every`"
             )
         return self
+
+    @model_validator(mode="after")
+    def _what_is_set_is_used(self) -> ReferenceConfig:
+        if self.refresh == "never" and self.every != 1:
+            raise ValueError(f"reference.every is {self.every}, but refresh = never: set refresh = copy or ema")
+        if self.refresh != "ema" and self.rate != type(self).model_fields["rate"].default:
+            raise ValueError(f"reference.rate is {self.rate}, but refresh = {self.refresh}: only ema uses it")
+        return self

@@ -60,7 +60,10 @@ class FileExamples(Examples):
         for number in range(len(self._lines)):
             self._look_at(number, max_broken)
         if not self._numbers:
-            raise DataError(f"{path} holds no rows" + "".join(f"\n  {row}" for row in self.broken))
+            raise DataError(
+                f"{path} holds no rows; expected JSON lines or a table with prompts"
+                + "".join(f"\n  {row}" for row in self.broken)
+            )
 
     def _look_at(self, number: int, max_broken: int) -> None:
         line = self._lines[number]
@@ -88,7 +91,7 @@ class FileExamples(Examples):
 
     def _read(self, line: bytes, number: int) -> Example:
         try:
-            row = json.loads(line)
+            row = json.loads(line, parse_constant=_no_number)
         except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
             raise RowError(f"not JSON: {error}") from error
         return to_example(row, self._paths, number + 1)
@@ -151,6 +154,10 @@ def chosen(examples: Sequence[Example], keep: Callable[[Example], bool]) -> Sequ
 def prompt_digest(example: Example) -> bytes:
     """Eight bytes that stand for the prompt of an example."""
     return hashlib.blake2b(repr((example.prompt, example.turns)).encode(errors="surrogatepass"), digest_size=8).digest()
+
+
+def _no_number(name: str) -> None:
+    raise RowError(f"not JSON: {name} is no number there; write null, or leave the row out")
 
 
 def _too_many(broken: Sequence[str], max_broken: int) -> str:

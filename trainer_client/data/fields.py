@@ -128,7 +128,7 @@ def _turn(message: Any) -> tuple[str, str]:
         content = "".join(map(str, texts)) if all(isinstance(text, str) for text in texts) else None
     if not isinstance(role, str) or not isinstance(content, str):
         raise RowError(f'expected messages {{"role", "content"}} of text, got {_shown(message)}')
-    return role, content
+    return role, _whole(content)
 
 
 def _text(row: dict[str, Any], path: str) -> str:
@@ -136,7 +136,16 @@ def _text(row: dict[str, Any], path: str) -> str:
     if not isinstance(value, str):
         came = "nothing" if value is MISSING else _shown(value)
         raise RowError(f"expected text under {path!r}, got {came}; keys are {sorted(row)}; see data.fields")
-    return value
+    return _whole(value)
+
+
+def _whole(text: str) -> str:
+    """The text, when UTF-8 can hold it: no tokenizer and no server takes another one."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise RowError(f"expected text, got half of a character, {text[error.start]!r}, in {_shown(text)}") from error
+    return text
 
 
 def _shown(value: Any) -> str:

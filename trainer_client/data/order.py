@@ -42,9 +42,10 @@ class Shuffled:
         parts = examples.parts if isinstance(examples, Mixture) else ((examples, 1.0),)
         self._key = f"{seed}:{name}"
         self._weights = [weight for _, weight in parts]
-        self._parts = [
-            _Permuted(part, self._key if len(parts) == 1 else f"{self._key}:part {number}")
-            for number, (part, _) in enumerate(parts)
+        self._parts = [part for part, _ in parts]
+        self._orders = [
+            Permuted(len(part), self._key if len(parts) == 1 else f"{self._key}:part {number}")
+            for number, part in enumerate(self._parts)
         ]
         self._shares = block_shares(self._weights)
         self._block = -1
@@ -70,31 +71,41 @@ class Shuffled:
 
     def _at(self, position: int) -> Example:
         if len(self._parts) == 1:
-            return self._parts[0].at(position)
+            return self._drawn(0, position)
         block, place = divmod(position, BLOCK)
         if block != self._block:
             self._plan = _block_plan(self._shares, f"{self._key}:mix:{block}")
             self._block = block
         part, drawn = self._plan[place]
-        return self._parts[part].at(block * self._shares[part] + drawn)
+        return self._drawn(part, block * self._shares[part] + drawn)
+
+    def _drawn(self, part: int, position: int) -> Example:
+        return self._parts[part][self._orders[part].at(position)]
 
 
-class _Permuted:
-    """One part: its endless permutations, by position."""
+class Permuted:
+    """Endless permutations of `count` places, by position: every epoch a new one, known from the key and the position
+    alone.
+    """
 
-    def __init__(self, examples: Sequence[Example], key: str) -> None:
-        self._examples = examples
+    def __init__(self, count: int, key: str) -> None:
+        self._count = count
         self._key = key
         self._epoch = -1
         self._order = array("Q")
 
-    def at(self, position: int) -> Example:
-        epoch, place = divmod(position, len(self._examples))
+    def at(self, position: int) -> int:
+        """The place that comes at this position."""
+        epoch, place = divmod(position, self._count)
         if epoch != self._epoch:
-            self._order = array("Q", range(len(self._examples)))
+            self._order = array("Q", range(self._count))
             random.Random(f"{self._key}:{epoch}").shuffle(self._order)  # noqa: S311 -- an order, not a secret
             self._epoch = epoch
-        return self._examples[self._order[place]]
+        return self._order[place]
+
+    def batch(self, step: int, size: int) -> list[int]:
+        """The places of optimizer step `step`, from 1."""
+        return [self.at(position) for position in range((step - 1) * size, step * size)]
 
 
 def block_shares(weights: Sequence[float]) -> list[int]:

@@ -30,7 +30,7 @@ def k3_divergence(log_probs: Tensor, reference_log_probs: Tensor, limit: float) 
     Source: besides Schulman, DeepSeekMath (arXiv:2402.03300), eq. 4. expm1 keeps it from rounding below zero.
     """
     gap = (reference_log_probs - log_probs).clamp(-limit, limit)
-    return (gap.expm1() - gap).clamp(min=0)
+    return gap.expm1() - gap
 
 
 def k3_plus_divergence(log_probs: Tensor, reference_log_probs: Tensor, limit: float) -> Tensor:
@@ -59,10 +59,12 @@ def divergence_in_loss(
 ) -> Tensor:
     """The estimate [B, T] as the loss takes it; with bias correction times the token's ratio pi / pi_old, gradient too.
 
-    Source of the correction: DeepSeek-V3.2 2025 (arXiv:2512.02556), section 3.1, "unbiased KL estimate".
+    k1 is always taken so. Its bare gradient is that of log pi, whose mean over the policy's own tokens is zero; times
+    the ratio it is (1 + k1) r grad log pi, with the mean gradient of the divergence.
+    Source of the correction, there for k3: DeepSeek-V3.2 2025 (arXiv:2512.02556), section 3.1, "unbiased KL estimate".
     """
     estimate = divergence(log_probs, reference_log_probs, config, limit)
-    return estimate * ratio if config.bias_correction else estimate
+    return estimate * ratio if config.weighed else estimate
 
 
 def divergence_for_rewards(
@@ -80,7 +82,8 @@ def adapted_beta(beta: float, kl: float, rows: int, config: KlConfig) -> float:
     """The next beta: larger if `kl`, the mean over a step's tokens, was above the target, smaller if below.
 
     beta * (1 + clip(kl / target - 1, -0.2, 0.2) * rows / horizon); unchanged without a target. `rows` are the
-    completions that `kl` was measured on. Source: Ziegler et al. 2019 (arXiv:1909.08593), section 2.2.
+    completions that `kl` was measured on. Source: Ziegler et al. 2019 (arXiv:1909.08593), section 2.2; there `kl` is
+    that of whole completions, and the last factor a constant 0.1, which became rows / horizon in its code and in TRL.
     """
     if config.target is None:
         return beta

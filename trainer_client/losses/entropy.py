@@ -30,13 +30,13 @@ def applied_entropy_coef(coef: float, last_entropy: float | None, config: Entrop
 
 
 def adapted_entropy_coef(coef: float, entropy: float, config: EntropyConfig) -> float:
-    """The next adaptive weight: a step up if the mean entropy was below the target, else down; kept in its range.
+    """The next adaptive weight: a step up if the mean entropy was at most the target, else down; kept in its range.
 
-    Source: He et al. 2025, Skywork-OR1 (arXiv:2505.22312), adaptive entropy control.
+    Source: He et al. 2025, Skywork-OR1 (arXiv:2505.22312), adaptive entropy control; at the target itself as TRL.
     """
     if config.target is None:
         return coef
-    moved = coef + config.delta if entropy < config.target else coef - config.delta
+    moved = coef + config.delta if entropy <= config.target else coef - config.delta
     return min(max(moved, config.min_coef), config.max_coef)
 
 

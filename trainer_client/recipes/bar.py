@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 PLAIN_LINE_SECONDS = 5.0
+
+Item = TypeVar("Item")
+Notice = Callable[[str], None]
 
 
 class Bar:
@@ -50,3 +55,25 @@ class Bar:
         if done == self._total or now - self._last_line >= PLAIN_LINE_SECONDS:
             self._last_line = now
             self.notice(f"{self._title} {done}/{self._total}  {told}")
+
+
+class Throttled:
+    """Says how far some work is beside a display, every few seconds."""
+
+    def __init__(self, title: str, total: int, notice: Notice) -> None:
+        self._title, self._total, self._notice = title, total, notice
+        self._told = time.monotonic()
+
+    def show(self, done: int) -> None:
+        """`done` of the total are done."""
+        if time.monotonic() - self._told >= PLAIN_LINE_SECONDS:
+            self._told = time.monotonic()
+            self._notice(f"{self._title} {done}/{self._total}")
+
+
+def watched(items: Iterable[Item], title: str, total: int, notice: Notice) -> Iterator[Item]:
+    """The items; `notice` is told every few seconds how many of them came."""
+    throttled = Throttled(title, total, notice)
+    for number, item in enumerate(items):
+        throttled.show(number)
+        yield item

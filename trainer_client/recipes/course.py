@@ -59,7 +59,7 @@ class Course:
     """A model that learns from a file; on resume as the newest whole checkpoint left it."""
 
     def __init__(self, plan: Plan, directory: Path, display: Display, interrupts: Interrupts) -> None:
-        self.plan, self.directory, self.display, self._interrupts = plan, directory, display, interrupts
+        self.plan, self.directory, self.display, self.interrupts = plan, directory, display, interrupts
         self._store = CheckpointStore(directory / CHECKPOINTS, plan.run.keep_checkpoints, display.notice)
         saved = self._store.newest() if plan.resume else None
         if saved is None and plan.resume and self._store.exists():
@@ -88,20 +88,24 @@ class Course:
             self.progress = Progress(stage=plan.stage, step=step, bad_gradients=bad)
             metrics["seconds"] = {"total": time.perf_counter() - started}
             self.display.step(self.log.step(plan.stage, step, metrics), plan.steps)
-            self._evaluate(evaluation)
-            self._save_if_due(optimizer)
-            self._interrupts.obey()
+            try:
+                self._evaluate(evaluation)
+            finally:
+                self._save_if_due(optimizer)
+            self.interrupts.obey()
 
     def _save_if_due(self, optimizer: torch.optim.Optimizer) -> None:
         step, every = self.progress.step, self.plan.run.checkpoint_every
-        if step == self.plan.steps or (every and step % every == 0) or self._interrupts.asked:
+        if step == self.plan.steps or (every and step % every == 0) or self.interrupts.asked:
             self._store.save(self.progress, self.model, optimizer, random_state(torch.Generator()))
 
     def _evaluate(self, evaluation: HeldOut | None) -> None:
         step, stage = self.progress.step, self.plan.stage
         if evaluation is None or not evaluation.is_due(step, self.plan.steps) or self.log.has_evaluation(stage, step):
             return
-        self.display.evaluation(self.log.evaluation(stage, step, evaluation.metrics(step), []))
+        with self.interrupts.at_once():
+            metrics = evaluation.metrics(step)
+        self.display.evaluation(self.log.evaluation(stage, step, metrics, []))
 
 
 class HeldOut:
@@ -113,11 +117,12 @@ class HeldOut:
         self._sampler = TransformersSampler(model, sampler, seed=0)
         builder = prompt_builder(config.problems, model.tokenizer)
         limit = longest_prompt(model, config.problems.max_prompt_tokens, config.max_new_tokens)
-        prompts = [builder.prompt(example) for example in open_problems(config.problems, print)]
+        problems = open_problems(config.problems, print)
+        check_server(scorer, reward, problems, [config.accuracy_component])
+        prompts = [builder.prompt(example) for example in problems]
         self._prompts = [prompt for prompt in prompts if fits(prompt, limit)]
         if not self._prompts:
-            raise DataError(f"held_out.problems has no prompt of 1..{limit} tokens")
-        check_server(scorer, reward, self._prompts[0].example, [config.accuracy_component])
+            raise DataError(f"held_out.problems has no prompt of 1..{limit} tokens; see held_out.problems")
 
     def is_due(self, step: int, last: int) -> bool:
         """Whether this point of the run is to be evaluated."""
@@ -135,15 +140,15 @@ class HeldOut:
 
 
 @contextmanager
-def held_out(
-    config: HeldOutConfig | None, reward: RewardConfig, model: LanguageModel, display: Display
-) -> Iterator[HeldOut | None]:
+def held_out(config: HeldOutConfig | None, reward: RewardConfig, course: Course) -> Iterator[HeldOut | None]:
     """The evaluation with its server; None where there is none."""
     if config is None:
         yield None
         return
-    with RewardScorer(reward, display.notice) as scorer:
-        yield HeldOut(config, reward, scorer, model)
+    with RewardScorer(reward, course.display.notice) as scorer:
+        with course.interrupts.at_once():
+            evaluation = HeldOut(config, reward, scorer, course.model)
+        yield evaluation
 
 
 def finish(course: Course, headline: Sequence[str], more: dict[str, Any], started: float) -> dict[str, Any]:

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from trainer_client.config.recipes import DpoCommandConfig, DpoConfig
+from trainer_client.data.order import Permuted
 from trainer_client.device import open_device
 from trainer_client.display import Display
+from trainer_client.errors import CheckpointError
 from trainer_client.interrupts import Interrupts
 from trainer_client.losses.preference import PairSide, PreferenceSums, preference_loss
 from trainer_client.model import LanguageModel, open_model
@@ -23,13 +26,14 @@ from trainer_client.optim import apply_gradients
 from trainer_client.policy import token_log_probs
 from trainer_client.progress import Stage
 from trainer_client.randomness import seed_everything
+from trainer_client.recipes.bar import Notice, Throttled
 from trainer_client.recipes.course import Course, Plan, finish, held_out, needs_steps_left
 from trainer_client.recipes.ledger import replace_text
-from trainer_client.recipes.order import Order
-from trainer_client.recipes.pairs import told, write_pairs
+from trainer_client.recipes.pairs import write_pairs
+from trainer_client.recipes.problems import tell_of_prompts
 from trainer_client.recipes.reference import PairTokens, ReferenceLogProbs, compute_reference, pair_batch
 from trainer_client.recipes.rows import Row, RowFile
-from trainer_client.recipes.run import begin_run
+from trainer_client.recipes.run import begun
 
 PAIRS, PAIR_COUNT, REFERENCE = "pairs.jsonl", "pairs.json", "reference"
 MAY_CHANGE = ("run.", "reward.", "held_out", "dpo.steps", "dpo.micro_batch")
@@ -39,19 +43,24 @@ HEADLINE = ("loss", "margin", "accuracy", "chosen_reward", "rejected_reward")
 def dpo(config: DpoCommandConfig) -> dict[str, Any]:
     """Learn from the pairs, or go on with it; prints and returns the summary."""
     started = time.perf_counter()
-    directory = begin_run(config, MAY_CHANGE)
+    sources = {"model.path": config.model.path, "pairs.path": config.pairs.path}
     plan = Plan(Stage.DPO, config.dpo.steps, config.seed, config.resume, config.run, config.model, config.dpo.optim)
-    with Display() as display, Interrupts(display.notice) as interrupts:
-        course = Course(plan, directory, display, interrupts)
-        needs_steps_left(course)
-        tokens = PairTokens(config.prompts, course.model)
-        count = open_pairs(config, directory, tokens, course.model)
-        display.notice(f"{count['pairs']} pairs of {count['prompts']} prompts")
-        pairs = RowFile.of(directory / PAIRS)
+    with (
+        begun(config, MAY_CHANGE, sources) as directory,
+        Display() as display,
+        Interrupts(display.notice) as interrupts,
+    ):
+        with interrupts.at_once():
+            course = Course(plan, directory, display, interrupts)
+            needs_steps_left(course)
+            tokens = PairTokens(config.prompts, course.model)
+            tell_of_prompts(config.pairs.path, config.prompts, display.notice)
+            count = open_pairs(config, directory, tokens, course.model, display.notice)
+            pairs = _counted(RowFile(directory / PAIRS), count)
         reference = _reference(config, directory, pairs, tokens, display, interrupts)
         lesson = Lesson(course.model, pairs, tokens, reference, config.dpo, config.seed)
         try:
-            with held_out(config.held_out, config.reward, course.model, display) as evaluation:
+            with held_out(config.held_out, config.reward, course) as evaluation:
                 course.learn(lesson.step, evaluation)
         finally:
             course.log.close()
@@ -72,7 +81,7 @@ class Lesson:
     ) -> None:
         self._model, self._pairs, self._tokens = model, pairs, tokens
         self._reference, self._config = reference, config
-        self._order = Order(len(pairs), f"{seed}:dpo")
+        self._order = Permuted(len(pairs), f"{seed}:dpo")
 
     def step(self, optimizer: torch.optim.Optimizer, step: int, rate: float) -> dict[str, Any]:
         """One optimizer step; returns its metrics. A margin is the reward of chosen minus rejected, in nats * beta."""
@@ -106,22 +115,44 @@ class Lesson:
         return float(parts.loss.detach()), parts.sums
 
 
-def open_pairs(config: DpoCommandConfig, directory: Path, tokens: PairTokens, model: LanguageModel) -> dict[str, Any]:
+def open_pairs(
+    config: DpoCommandConfig, directory: Path, tokens: PairTokens, model: LanguageModel, notice: Notice
+) -> dict[str, Any]:
     """The count of the run's pairs, which are made when they are not there yet. Raises DataError when none can be."""
     counted = directory / PAIR_COUNT
-    if counted.exists():
-        known: dict[str, Any] = json.loads(counted.read_text(encoding="utf-8"))
-        return known
+    if not counted.exists():
+        fitting = _fitting(config, tokens, model)
+        replace_text(
+            counted, json.dumps(asdict(write_pairs(config.pairs, config.seed, directory / PAIRS, fitting, notice)))
+        )
+    try:
+        count: dict[str, Any] = json.loads(counted.read_text(encoding="utf-8"))
+        notice(f"{count['pairs']} pairs of {count['prompts']} prompts")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{counted} cannot be read: {error}; remove it, then --resume makes it again") from error
+    return count
+
+
+def _fitting(config: DpoCommandConfig, tokens: PairTokens, model: LanguageModel) -> Callable[[Row], bool]:
+    """Whether the model can tell the two sides apart, and has room for the longer one."""
     room = getattr(model.network.config, "max_position_embeddings", None)
     limit = config.pairs.max_tokens if room is None else min(config.pairs.max_tokens, int(room))
 
     def fitting(pair: Row) -> bool:
         ids = tokens.ids(pair)
-        return ids.longest <= limit and len(ids.rejected) > 0
+        return ids.longest <= limit and len(ids.rejected) > 0 and ids.chosen != ids.rejected
 
-    count = told(write_pairs(config.pairs, config.seed, directory / PAIRS, fitting))
-    replace_text(counted, json.dumps(count) + "\n")
-    return count
+    return fitting
+
+
+def _counted(pairs: RowFile, count: dict[str, Any]) -> RowFile:
+    """The pairs, when they are all there."""
+    if len(pairs) != count["pairs"]:
+        raise CheckpointError(
+            f"{pairs.path} has {len(pairs)} pairs, {count['pairs']} were written: remove it, {PAIR_COUNT} and "
+            f"{REFERENCE}/ beside it, then --resume makes them again"
+        )
+    return pairs
 
 
 def _reference(
@@ -133,11 +164,13 @@ def _reference(
     interrupts: Interrupts,
 ) -> ReferenceLogProbs:
     def open_reference() -> LanguageModel:
-        display.notice("computing the reference's log-probs of the pairs, once")
         seed_everything(config.seed)
         return open_model(config.model, open_device(config.run))
 
+    bar = Throttled("reference log-probs of pairs", len(pairs), display.notice)
+
     def show(done: int) -> None:
+        bar.show(done)
         interrupts.obey()
 
     size = config.dpo.micro_batch

@@ -18,9 +18,9 @@ from trainer_client.randomness import seed_everything
 from trainer_client.recipes.bar import Bar
 from trainer_client.recipes.drawing import REACHING, Drawing, Portion, same_rules
 from trainer_client.recipes.ledger import Ledger, json_lines, replace_text
-from trainer_client.recipes.problems import open_problems, prompt_value
+from trainer_client.recipes.problems import open_problems, prompt_value, tell_shared_ids
 from trainer_client.recipes.rows import Row, read_rows
-from trainer_client.recipes.run import begin_run, check_server, model_identity
+from trainer_client.recipes.run import begun, check_server, model_identity
 from trainer_client.recipes.scorecard import Scorecard, pass_rate, results_table
 from trainer_client.rewards import RewardScorer
 from trainer_client.types import Example, Judged, RolloutScore, ScoredGroup
@@ -34,20 +34,28 @@ def evaluate_command(config: EvalCommandConfig) -> Row:
 
     `answers.jsonl` has a line for each problem with all its answers, `problems.jsonl` its pass rate.
     """
-    directory = begin_run(config, (*REACHING, "problems.limit", "ks", "confidence"))
-    problems = open_problems(config.problems, print)
-    total = len(problems)
+    sources = {"model.path": config.model.path, "problems.path": config.problems.path}
     console = Console(highlight=False)
+    with begun(config, (*REACHING, "problems.limit", "ks", "confidence"), sources) as directory:
+        results = _evaluated(config, directory, console)
+    console.print(results_table(results, f"{config.problems.path or 'built-in task'}: {directory / RESULTS}"))
+    return results
+
+
+def _evaluated(config: EvalCommandConfig, directory: Path, console: Console) -> Row:
+    """Answer until all problems are done; what is there is counted however it ends."""
+    problems = open_problems(config.problems, print)
+    tell_shared_ids(problems, print)
+    total = len(problems)
     with Ledger(directory / PROGRESS, [directory / ANSWERS, directory / PROBLEMS]) as ledger:
-        state = START | ledger.state
-        with Bar("eval", total, state["position"], console) as bar, Interrupts(bar.notice) as interrupts:
+        position = (START | ledger.state)["position"]
+        with Bar("eval", total, position, console) as bar, Interrupts(bar.notice) as interrupts:
             try:
-                if state["position"] < total:
+                if position < total:
                     _answer(config, problems, ledger, bar, interrupts)
             finally:
                 results = _count(config, directory, START | ledger.state, total)
             interrupts.obey()
-    console.print(results_table(results, f"{config.problems.path or 'built-in task'}: {directory / RESULTS}"))
     return results
 
 
@@ -56,8 +64,9 @@ def _answer(
 ) -> None:
     seed_everything(config.seed)
     with RewardScorer(config.reward, bar.notice) as scorer:
-        check_server(scorer, config.reward, problems[0], [config.accuracy_component])
-        model = open_model(config.model, open_device(config.run))
+        with interrupts.at_once():
+            check_server(scorer, config.reward, problems, [config.accuracy_component])
+            model = open_model(config.model, open_device(config.run))
         settings = (config.problems, config.sampler, config.reward)
         amount = (config.seed, config.samples, config.greedy)
         drawing = Drawing(model, problems, *settings, scorer, interrupts, *amount)

@@ -16,6 +16,11 @@ Row = dict[str, Any]
 
 DUPLICATE = "duplicate"
 SURPLUS = "surplus"
+# Of other categories than control and format, but invisible all the same (Unicode's Default_Ignorable_Code_Point).
+UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0" + "".join(map(chr, (
+    *range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)
+))))  # fmt: skip
+QUOTES = dict.fromkeys("‘’‚‛′", "'") | dict.fromkeys("“”„‟″", '"')
 
 
 def refusal(row: Row, keep: KeepConfig) -> str | None:
@@ -54,11 +59,26 @@ def verdicts(rows: Sequence[Row], keep: KeepConfig, seed: str) -> list[str | Non
 
 
 def normalised(text: str) -> str:
-    """The text without what a reader would not notice: compatibility forms, case, amount and kind of space.
+    """The text without what a reader would not notice: compatibility forms, case, amount and kind of space, characters
+    that do not show, kinds of dashes and quotation marks.
 
-    Punctuation stays: `-3` and `3` are not the same.
+    Other punctuation stays: `-3` and `3` are not the same.
     """
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    alike = {ord(character): _shown(character) for character in set(text)}
+    folded = unicodedata.normalize("NFKC", text.translate(alike)).casefold()
+    return " ".join(unicodedata.normalize("NFKC", folded).split())
+
+
+def _shown(character: str) -> str:
+    """The character as a reader sees it: nothing, a plain dash or quotation mark, or itself."""
+    kind = unicodedata.category(character)
+    if character.isspace():
+        return " "
+    if kind in ("Cf", "Cc") or character in UNSEEN:
+        return ""
+    if kind == "Pd" or character == "\N{MINUS SIGN}":
+        return "-"
+    return QUOTES.get(character, character)
 
 
 def _identity(text: str, keep: KeepConfig) -> str | None:

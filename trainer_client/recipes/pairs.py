@@ -6,59 +6,80 @@ import hashlib
 import json
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from trainer_client.config.recipes import PairsConfig
-from trainer_client.errors import DataError
+from trainer_client.errors import CheckpointError, DataError
+from trainer_client.recipes.bar import Notice, watched
 from trainer_client.recipes.ledger import json_lines
-from trainer_client.recipes.rows import Row, RowFile, offsets_by
+from trainer_client.recipes.rows import Row, RowGroups
+from trainer_client.run_dir import not_written
 
-NEEDED = ("prompt", "completion", "reward", "components", "truncated")
+NEEDED: dict[str, tuple[Any, str]] = {
+    "prompt": ((str, list), "text or chat messages"),
+    "completion": (str, "text"),
+    "reward": ((int, float, NoneType), "a number or null"),
+    "components": (dict, "an object of numbers"),
+    "truncated": (bool, "true or false"),
+}
 
 
 @dataclass(slots=True)
 class PairCount:
-    """What became of the groups. `drift` is the tokens by which chosen are longer than rejected, over all pairs."""
+    """What became of the groups. `unfit` are pairs that are too long, or the same to the model; `drift` is the tokens
+    by which chosen are longer than rejected, over all pairs.
+    """
 
     prompts: int = 0
     without_contrast: int = 0
-    too_long: int = 0
+    unfit: int = 0
     pairs: int = 0
     drift: int = 0
 
 
-def write_pairs(config: PairsConfig, seed: int, target: Path, fitting: Callable[[Row], bool]) -> PairCount:
+def write_pairs(
+    config: PairsConfig, seed: int, target: Path, fitting: Callable[[Row], bool], notice: Notice = lambda _: None
+) -> PairCount:
     """Write one line for each pair and return the count; `target` appears when it is complete.
 
-    Rows of one prompt and ground truth are a group wherever they lie in the file. Raises DataError for a row that lacks
-    a key, and when no pair can be made.
+    Rows of one prompt and ground truth that were judged by the same rules are a group wherever they lie in the file.
+    Raises DataError for a row that lacks a key, and when no pair can be made.
     """
     count = PairCount()
     unfinished = target.with_name(f".{target.name}.unfinished")
-    with unfinished.open("wb") as file:
-        for pair in _all_pairs(config, seed, count, fitting):
-            file.write(json_lines([pair]))
+    try:
+        with unfinished.open("wb") as file:
+            for pair in _all_pairs(config, seed, count, fitting, notice):
+                file.write(json_lines([pair]))
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise CheckpointError(not_written(target, error)) from error
     if count.pairs == 0:
+        unfinished.unlink()
         raise DataError(
             f"{config.path} gives no pair: {count.without_contrast} of {count.prompts} prompts have no right and wrong "
-            f"completion by pairs.by = {config.by!r}, {count.too_long} pairs are too long"
+            f"completion by pairs.by = {config.by!r}, {count.unfit} pairs do not fit the model. Draw more samples of "
+            "each prompt, or of prompts that the model sometimes solves; see [pairs]"
         )
     unfinished.replace(target)
     return count
 
 
-def _all_pairs(config: PairsConfig, seed: int, count: PairCount, fitting: Callable[[Row], bool]) -> Iterator[Row]:
-    for name, offsets in offsets_by(config.path, prompt_digest).items():
-        rows: Sequence[Row] = list(RowFile(config.path, offsets))
+def _all_pairs(
+    config: PairsConfig, seed: int, count: PairCount, fitting: Callable[[Row], bool], notice: Notice
+) -> Iterator[Row]:
+    groups = RowGroups(config.path, group_name)
+    for name, rows in watched(groups, "making pairs of prompts", len(groups), notice):
         chosen = choose_pairs(rows, config, f"{seed}:{name}", count.drift)
         count.prompts += 1
         count.without_contrast += not chosen
         for right, wrong in chosen:
             pair = as_pair(right, wrong)
             if not fitting(pair):
-                count.too_long += 1
+                count.unfit += 1
                 continue
             count.pairs += 1
             count.drift += size(right) - size(wrong)
@@ -116,20 +137,24 @@ def size(row: Row) -> int:
     return int(row.get("completion_tokens") or len(row["completion"]))
 
 
-def prompt_digest(row: Row, place: str) -> str:
-    """Names the group of a row. Raises DataError when a key is missing."""
+def group_name(row: Row, place: str) -> str:
+    """Names the group of a row. Raises DataError when a key is missing or holds something else."""
     if missing := [key for key in NEEDED if key not in row]:
         raise DataError(
-            f"{place}: a judged completion needs {', '.join(missing)}; it has {sorted(row)}; "
-            "`trainer-client sample --keep_all` writes such rows"
+            f"{place}: a judged completion needs {', '.join(NEEDED)}; {', '.join(missing)} is missing of "
+            f"{sorted(row)}; `trainer-client sample --keep_all` writes such rows"
         )
-    text = json.dumps([row["prompt"], row.get("ground_truth")], sort_keys=True)
-    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:24]
-
-
-def told(count: PairCount) -> dict[str, Any]:
-    """The count as values of JSON."""
-    return asdict(count)
+    for key, (kinds, expected) in NEEDED.items():
+        if not isinstance(row[key], kinds):
+            raise DataError(f"{place}: expected {expected} under {key!r}, got {str(row[key])[:80]!r}")
+    if not row["completion"].isascii() and row["completion"].encode(errors="replace").decode() != row["completion"]:
+        raise DataError(
+            f"{place}: expected text under 'completion', got half of a character: {row['completion'][:80]!r}"
+        )
+    provenance = row.get("provenance")
+    rules = provenance.get("profile_hash") if isinstance(provenance, dict) else None
+    text = json.dumps([row["prompt"], row.get("ground_truth"), rules], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
 def _distinct(rows: Sequence[Row]) -> list[Row]:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from array import array
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from trainer_client.config.data import DataConfig, FieldsConfig
 from trainer_client.config.recipes import ProblemsConfig, PromptTextConfig
 from trainer_client.data import FileExamples, PromptBuilder
 from trainer_client.data.examples import Chosen
 from trainer_client.errors import DataError
+from trainer_client.recipes.rows import Row, read_rows
 from trainer_client.tasks import task_examples
 from trainer_client.types import Example, Prompt
 
@@ -33,6 +39,52 @@ def open_problems(
     if config.skip >= stop:
         raise DataError(f"there are {len(everything)} problems, none from {config.skip} on; see problems.skip")
     return Chosen(everything, range(config.skip, stop))
+
+
+def firsts(problems: Sequence[Example], name: Callable[[Example], str]) -> Sequence[int]:
+    """The places of the problems whose name no earlier one has; eight bytes a problem in memory meanwhile."""
+    hashes = (hashlib.blake2b(name(one).encode(errors="replace"), digest_size=8).digest() for one in problems)
+    known = np.fromiter((int.from_bytes(digest) for digest in hashes), dtype=np.uint64, count=len(problems))
+    return array("Q", np.sort(np.unique(known, return_index=True)[1]).tolist())
+
+
+def without_repeats(problems: Sequence[Example], notice: Callable[[str], None]) -> Sequence[Example]:
+    """The problems but for those whose prompt and ground truth an earlier one has; `notice` is told of them."""
+    places = firsts(problems, lambda one: json.dumps([prompt_value(one), one.ground_truth], sort_keys=True))
+    if len(places) == len(problems):
+        return problems
+    notice(f"{len(problems) - len(places)} of {len(problems)} problems repeat an earlier one and are left out")
+    return Chosen(problems, places)
+
+
+def tell_shared_ids(problems: Sequence[Example], notice: Callable[[str], None]) -> None:
+    """Say it when problems cannot be told apart by their ids."""
+    if (shared := len(problems) - len(firsts(problems, lambda one: one.id))) > 0:
+        notice(
+            f"{shared} of {len(problems)} problems have the id of an earlier one, so pass rates by id are those of the "
+            "last: see problems.fields.id"
+        )
+
+
+def tell_of_rejected(path: Path | None, notice: Callable[[str], None]) -> None:
+    """Say it when a file of demonstrations holds what rejection sampling did not keep."""
+    if "dropped" in _first_row(path):
+        notice(f"{path} holds completions that were left out too; those that were kept are in samples.jsonl beside it")
+
+
+def tell_of_prompts(path: Path | None, text: PromptTextConfig, notice: Callable[[str], None]) -> None:
+    """Say it when prompts are built otherwise than they were when the samples of a file were drawn."""
+    made = _first_row(path).get("provenance")
+    drawn = {key: made[key] for key in PromptTextConfig.model_fields if key in made} if isinstance(made, dict) else {}
+    if other := [f"{key} = {was!r}" for key, was in drawn.items() if getattr(text, key) != was]:
+        notice(f"the prompts of {path} were drawn with {', '.join(other)}, here they are built otherwise")
+
+
+def _first_row(path: Path | None) -> Row:
+    """Of a JSONL file; empty for anything else."""
+    if path is None or path.suffix != ".jsonl":
+        return {}
+    return next((row for _, row in read_rows(path)), {})
 
 
 def prompt_builder(config: PromptTextConfig, tokenizer: PreTrainedTokenizerBase) -> PromptBuilder:

@@ -28,7 +28,7 @@ from trainer_client.recipes.run import check_server
 from trainer_client.recipes.sample import SAMPLES, sample
 from trainer_client.recipes.sft import sft
 from trainer_client.rewards import RewardScorer
-from trainer_client.run_dir import CONFIG, open_run_dir, settings_changes, write_config
+from trainer_client.run_dir import CONFIG, alone_in, open_run_dir, settings_changes, write_config
 
 Train = Callable[[TrainConfig], object]
 
@@ -42,6 +42,11 @@ def r1(config: R1Config, train: Train) -> dict[str, Any]:
     not fit the settings any more.
     """
     directory = open_run_dir(config)
+    with alone_in(directory):
+        return _in_order(config, directory, train)
+
+
+def _in_order(config: R1Config, directory: Path, train: Train) -> dict[str, Any]:
     stages = stages_of(config)
     markers = Markers(directory, stages)
     markers.check()
@@ -71,10 +76,10 @@ def _check_servers(config: R1Config, stages: list[Stage], console: Console) -> N
             wanted[stage.config.reward.profile] = (stage.config.reward, ())
     how = config.comparison
     wanted[config.reward.profile] = (config.reward, (how.accuracy_component, how.format_component))
-    example = open_problems(measurement(config, stages_of(config)[0]).problems)[0]
+    problems = open_problems(measurement(config, stages_of(config)[0]).problems)
     for reward, components in wanted.values():
         with RewardScorer(reward, lambda text: console.print(text, markup=False)) as scorer:
-            check_server(scorer, reward, example, components)
+            check_server(scorer, reward, problems, components)
 
 
 def _do(config: R1Config, stage: Stage, train: Train) -> None:

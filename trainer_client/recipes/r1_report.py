@@ -11,12 +11,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from trainer_client.config.recipes_r1 import R1Config
+from trainer_client.config.recipes_r1 import ComparisonConfig, R1Config
 from trainer_client.errors import DataError
 from trainer_client.metrics import mean
 from trainer_client.recipes.evaluate import ANSWERS, RESULTS
 from trainer_client.recipes.ledger import replace_text
-from trainer_client.recipes.r1_compare import Measured, Step, step_between, told
+from trainer_client.recipes.r1_compare import Measured, Step, paired_difference, step_between, told
 from trainer_client.recipes.r1_learning import learning_reasons
 from trainer_client.recipes.r1_plan import MEASURED, Stage
 from trainer_client.recipes.rows import read_rows
@@ -26,6 +26,7 @@ from trainer_client.statistics import Estimate
 REPORT, PICTURE = "report.json", "stages.png"
 
 Row = dict[str, Any]
+Rates = dict[str, dict[str, float]]  # of each component its mean value in the answers to each problem, by id
 
 
 def write_comparison(
@@ -49,8 +50,13 @@ def write_comparison(
         if stage.against is not None
     }
     rows = [_row(directory, stage, measured.get(stage.name), steps.get(stage.name)) for stage in stages]
-    for row in rows:
-        row["seconds"] = seconds[row["stage"]]
+    others = {name: _beside(read_components(directory / name), how) for name in measured}
+    for row, stage in zip(rows, stages, strict=True):
+        row["seconds"] = seconds[stage.name]
+        if stage.model is not None:
+            row["components"] = {name: mean(values.values()) for name, values in others[stage.name].items()}
+        if stage.against is not None:
+            row["step"]["components"] = changes(others[stage.against], others[stage.name], how.confidence)
     known = [value for value in seconds.values() if value is not None]
     report: Row = {"confidence": how.confidence, "seconds": round(sum(known), 1), "stages": rows}
     replace_text(directory / REPORT, json.dumps(report, indent=2) + "\n")
@@ -83,6 +89,29 @@ def read_measured(directory: Path, stage: Stage, format_component: str) -> Measu
         truncated_share=results["truncated_share"],
         weight_bytes=_weight_bytes(stage),
     )
+
+
+def read_components(directory: Path) -> Rates:
+    """What every component of the reward said of one stage's answers; where it did not apply it is left out."""
+    rates: Rates = {}
+    for _, row in read_rows(directory / MEASURED / ANSWERS):
+        judged = [one["components"] for one in row["samples"] if one["right"] is not None]
+        for name in {name for components in judged for name in components}:
+            value = mean(components.get(name) for components in judged)
+            if value is not None:
+                rates.setdefault(name, {})[row["id"]] = value
+    return rates
+
+
+def changes(before: Rates, after: Rates, confidence: float) -> dict[str, Row]:
+    """Of each component the paired difference of its value, over the problems where it applied to both models."""
+    both = [name for name in sorted(before.keys() & after.keys()) if before[name].keys() & after[name].keys()]
+    return {name: asdict(paired_difference(before[name], after[name], confidence)) for name in both}
+
+
+def _beside(rates: Rates, how: ComparisonConfig) -> Rates:
+    """The components that no other column tells of."""
+    return {name: rates[name] for name in sorted(rates) if name not in (how.accuracy_component, how.format_component)}
 
 
 def is_complete(folder: Path) -> bool:
@@ -133,12 +162,14 @@ def _show(report: Row, directory: Path, console: Console) -> None:
 def stages_table(rows: Sequence[Row], confidence: float) -> Table:
     """The stages as a person reads them, in per cent."""
     table = Table(title="every model on the same held-out problems, with its interval", title_justify="left")
-    names = ("stage", "accuracy", f"{100 * confidence:.0f} %", "tokens", "format", "seconds")
+    others = sorted({name for row in rows for name in row.get("components", {})})
+    names = ("stage", "accuracy", f"{100 * confidence:.0f} %", "tokens", "format", *others, "seconds")
     for name in names:
         table.add_column(name, justify="left" if name == names[0] else "right", no_wrap=True)
     for row in rows:
         took = "" if row["seconds"] is None else f"{row['seconds']:.0f}"
-        table.add_row(row["stage"], *_cells(row), took)
+        values = [_percent(row.get("components", {}).get(name)) for name in others]
+        table.add_row(row["stage"], *_cells(row), *values, took)
     return table
 
 
@@ -156,7 +187,16 @@ def _sentence(row: Row) -> str | None:
     if "kept" in row:
         asked = f"{row['prompts_kept']} of {row['prompts']} problems"
         return f"{row['kept']} of {row['drawn']} completions kept, for {asked}"
-    return row["step"]["told"] if "step" in row else None
+    if "step" not in row:
+        return None
+    return "; ".join([row["step"]["told"], *map(_changed, row["step"]["components"].items())])
+
+
+def _changed(component: tuple[str, Row]) -> str:
+    """Its change in points, with the interval: a stage may be there for what accuracy does not show."""
+    name, change = component
+    value, low, high = (100 * change[key] for key in ("value", "low", "high"))
+    return f"{name} {value:+.1f} points ({low:+.1f} .. {high:+.1f})"
 
 
 def _percent(share: float | None) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +17,14 @@ from torch import Tensor
 
 from trainer_client.batching import demonstration_batch
 from trainer_client.config.recipes import PromptTextConfig
-from trainer_client.data.fields import Paths, to_example
+from trainer_client.data.fields import Paths, RowError, to_example
+from trainer_client.errors import CheckpointError, DataError
 from trainer_client.model import LanguageModel
 from trainer_client.policy import token_log_probs
 from trainer_client.recipes.ledger import Ledger
 from trainer_client.recipes.problems import prompt_builder
 from trainer_client.recipes.rows import Row, RowFile
+from trainer_client.recipes.run import fingerprint
 from trainer_client.types import TrainBatch
 
 FIELDS = Paths(prompt="prompt", ground_truth=".")
@@ -53,7 +54,10 @@ class PairTokens:
 
     def ids(self, pair: Row) -> PairIds:
         """The ids of a line of `pairs.jsonl`."""
-        prompt = self._builder.prompt(to_example(pair, FIELDS, 0)).token_ids
+        try:
+            prompt = self._builder.prompt(to_example(pair, FIELDS, 0)).token_ids
+        except RowError as error:
+            raise DataError(f"a prompt among the judged completions cannot be used: {error}") from error
         rejected = self._completion(pair["rejected"], ended=not pair["rejected_truncated"])
         return PairIds(prompt, self._completion(pair["chosen"], ended=True), rejected)
 
@@ -93,20 +97,29 @@ def compute_reference(
     open_reference: Callable[[], LanguageModel],
     rows: int,
     show: Callable[[int], None],
+    portion: int = 16,
 ) -> ReferenceLogProbs:
-    """The log-probs of all pairs under the reference, which is opened only when some are missing."""
+    """The log-probs of all pairs under the reference, which is opened only when some are missing.
+
+    `rows` pairs go into a forward pass, `portion` of those onto the disk together; then `show` is told how many pairs
+    are done. Raises CheckpointError when what is on disk belongs to other pairs.
+    """
     directory.mkdir(exist_ok=True)
     values, lengths = directory / LOG_PROBS, directory / LENGTHS
+    of = fingerprint(pairs.path)
     with Ledger(directory / PROGRESS, [values, lengths]) as ledger:
+        if ledger.state.get("of", of) != of:
+            raise CheckpointError(f"{directory} belongs to other pairs: remove it, then --resume computes it again")
         done = int(ledger.state.get("pairs", 0))
-        if done < len(pairs):
-            model = open_reference()
-        stream = islice(pairs, done, None)
-        while portion := [tokens.ids(pair) for pair in islice(stream, rows)]:
-            known = _log_probs(model, portion)
-            done += len(portion)
+        model = open_reference() if done < len(pairs) else None
+        while model is not None and done < len(pairs):
+            ids = [tokens.ids(pair) for pair in pairs[done : done + rows * portion]]
+            known = [row for start in range(0, len(ids), rows) for row in _log_probs(model, ids[start : start + rows])]
+            done += len(ids)
             sizes = np.array([len(row) for row in known], dtype=np.int64)
-            ledger.commit({values: np.concatenate(known).tobytes(), lengths: sizes.tobytes()}, {"pairs": done})
+            ledger.commit(
+                {values: np.concatenate(known).tobytes(), lengths: sizes.tobytes()}, {"pairs": done, "of": of}
+            )
             show(done)
     return ReferenceLogProbs(directory)
 

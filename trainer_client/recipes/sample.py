@@ -18,6 +18,7 @@ from rich.table import Table
 
 from trainer_client.config.recipes import SampleConfig
 from trainer_client.device import open_device
+from trainer_client.errors import CheckpointError
 from trainer_client.interrupts import Interrupts
 from trainer_client.model import open_model
 from trainer_client.randomness import seed_everything
@@ -26,13 +27,14 @@ from trainer_client.recipes.drawing import REACHING, Drawing, Portion, same_rule
 from trainer_client.recipes.filtering import Row, verdicts
 from trainer_client.recipes.ledger import Ledger, json_lines, replace_text
 from trainer_client.recipes.parquet import is_there, write_parquet
-from trainer_client.recipes.problems import open_problems, prompt_value
-from trainer_client.recipes.run import begin_run, check_server, model_identity
+from trainer_client.recipes.problems import open_problems, prompt_value, without_repeats
+from trainer_client.recipes.run import begun, check_server, model_identity
 from trainer_client.reward_client import Judge
 from trainer_client.rewards import RewardScorer
 from trainer_client.types import Example, ScoredGroup
 
-SAMPLES, JUDGED, PROGRESS, SUMMARY = "samples.jsonl", "judged.jsonl", "progress.json", "summary.json"
+SAMPLES, JUDGED, PARQUET = "samples.jsonl", "judged.jsonl", "samples.parquet"
+PROGRESS, SUMMARY = "progress.json", "summary.json"
 
 
 @dataclass(slots=True)
@@ -65,24 +67,41 @@ class Tally:
 
 def sample(config: SampleConfig) -> Tally:
     """Draw, judge and keep as the configuration says, or go on with it; prints and returns the tally."""
-    directory = begin_run(config, (*REACHING, "problems.limit", "parquet"))
-    problems = open_problems(config.problems, print)
+    sources = {"model.path": config.model.path, "problems.path": config.problems.path}
+    console = Console(highlight=False)
+    with begun(config, (*REACHING, "problems.limit", "parquet"), sources) as directory:
+        tally = _sampled(config, directory, console)
+        if config.parquet == "yes" or (config.parquet == "auto" and is_there()):
+            write_parquet(directory / SAMPLES, directory / PARQUET, tally.kept, console)
+    console.print(tally_table(tally, directory))
+    return tally
+
+
+def _sampled(config: SampleConfig, directory: Path, console: Console) -> Tally:
+    """Draw until all problems are done; the summary is written however it ends."""
+    problems = without_repeats(open_problems(config.problems, print), print)
     total = len(problems)
     files = [directory / SAMPLES, *([directory / JUDGED] if config.keep_all else [])]
-    console = Console(highlight=False)
     with Ledger(directory / PROGRESS, files) as ledger:
-        tally = Tally(**ledger.state)
+        tally = _tally(ledger)
         with Bar("sample", total, tally.position, console) as bar, Interrupts(bar.notice) as interrupts:
             try:
                 if tally.position < total:
                     _draw(config, problems, ledger, tally, bar, interrupts)
             finally:
-                _summarise(directory, Tally(**ledger.state), total)
+                _summarise(directory, _tally(ledger), total)
             interrupts.obey()
-    if config.parquet == "yes" or (config.parquet == "auto" and is_there()):
-        write_parquet(directory / SAMPLES, directory / "samples.parquet")
-    console.print(tally_table(tally, directory))
     return tally
+
+
+def _tally(ledger: Ledger) -> Tally:
+    """What the last commit counted. Raises CheckpointError for the record of something else."""
+    try:
+        return Tally(**ledger.state)
+    except TypeError as error:
+        raise CheckpointError(
+            f"{PROGRESS} is not that of `sample` ({error}): restore it from a copy, or choose another --run.dir"
+        ) from error
 
 
 def _draw(
@@ -90,8 +109,9 @@ def _draw(
 ) -> None:
     seed_everything(config.seed)
     with RewardScorer(config.reward, bar.notice) as scorer:
-        check_server(scorer, config.reward, problems[0], config.keep.components)
-        model = open_model(config.model, open_device(config.run))
+        with interrupts.at_once():
+            check_server(scorer, config.reward, problems, config.keep.components)
+            model = open_model(config.model, open_device(config.run))
         settings = (config.problems, config.sampler, config.reward)
         drawing = Drawing(model, problems, *settings, scorer, interrupts, config.seed, config.samples)
         made = _provenance(config)

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 
 from trainer_client.config.recipes import ProblemsConfig, SftCommandConfig
 from trainer_client.data import PromptBuilder
-from trainer_client.data.examples import chosen
+from trainer_client.data.examples import Chosen
+from trainer_client.data.order import Permuted
 from trainer_client.display import Display
 from trainer_client.errors import DataError
 from trainer_client.interrupts import Interrupts
 from trainer_client.model import LanguageModel
 from trainer_client.progress import Stage
+from trainer_client.recipes.bar import Notice, watched
 from trainer_client.recipes.course import Course, Plan, finish, held_out, needs_steps_left
-from trainer_client.recipes.order import Order
-from trainer_client.recipes.problems import fits, open_problems, prompt_builder
-from trainer_client.recipes.run import begin_run
+from trainer_client.recipes.problems import (
+    fits,
+    open_problems,
+    prompt_builder,
+    tell_of_prompts,
+    tell_of_rejected,
+)
+from trainer_client.recipes.run import begun
 from trainer_client.sft import demonstration_ids, sft_step
 from trainer_client.types import Example, Prompt
 
@@ -29,22 +36,25 @@ MAY_CHANGE = ("run.", "reward.", "held_out", "sft.steps", "sft.micro_batch")
 def sft(config: SftCommandConfig) -> dict[str, Any]:
     """Learn from the demonstrations, or go on with it; prints and returns the summary."""
     started = time.perf_counter()
-    directory = begin_run(config, MAY_CHANGE)
+    sources = {"model.path": config.model.path, "problems.path": config.problems.path}
     plan = Plan(Stage.SFT, config.sft.steps, config.seed, config.resume, config.run, config.model, config.sft.optim)
-    with Display() as display, Interrupts(display.notice) as interrupts:
-        course = Course(plan, directory, display, interrupts)
-        needs_steps_left(course)
-        demonstrations = Demonstrations(config.problems, course.model, display.notice)
-        if demonstrations.left_out:
-            display.notice(f"{demonstrations.left_out} demonstrations are too long and are left out")
-        order = Order(len(demonstrations), f"{config.seed}:sft")
+    with (
+        begun(config, MAY_CHANGE, sources) as directory,
+        Display() as display,
+        Interrupts(display.notice) as interrupts,
+    ):
+        with interrupts.at_once():
+            course = Course(plan, directory, display, interrupts)
+            needs_steps_left(course)
+            demonstrations = Demonstrations(config.problems, course.model, display.notice)
+        order = Permuted(len(demonstrations), f"{config.seed}:sft")
 
         def take_step(optimizer: torch.optim.Optimizer, step: int, rate: float) -> dict[str, Any]:
             prompts = demonstrations.prompts(order.batch(step, config.sft.batch))
             return sft_step(course.model, optimizer, prompts, config.sft, rate).metrics()
 
         try:
-            with held_out(config.held_out, config.reward, course.model, display) as evaluation:
+            with held_out(config.held_out, config.reward, course) as evaluation:
                 course.learn(take_step, evaluation)
         finally:
             course.log.close()
@@ -55,14 +65,19 @@ def sft(config: SftCommandConfig) -> dict[str, Any]:
 class Demonstrations:
     """The problems whose prompt, and whose prompt with completion, fit the model; `left_out` counts the others."""
 
-    def __init__(self, config: ProblemsConfig, model: LanguageModel, notice: Callable[[str], None]) -> None:
+    def __init__(self, config: ProblemsConfig, model: LanguageModel, notice: Notice) -> None:
         self._builder: PromptBuilder = prompt_builder(config, model.tokenizer)
         self._model, self._limit = model, config.max_prompt_tokens
+        tell_of_rejected(config.path, notice)
+        tell_of_prompts(config.path, config, notice)
         examples = open_problems(config, notice, demonstrated=True)
-        self._examples = chosen(examples, self._fits)
+        numbered = watched(enumerate(examples), "looking at demonstrations", len(examples), notice)
+        self._examples = Chosen(examples, (place for place, example in numbered if self._fits(example)))
         self.left_out = len(examples) - len(self._examples)
         if not self._examples:
             raise DataError(f"none of {len(examples)} demonstrations fits; see problems.max_prompt_tokens")
+        if self.left_out:
+            notice(f"{self.left_out} demonstrations are too long and are left out")
 
     def __len__(self) -> int:
         return len(self._examples)

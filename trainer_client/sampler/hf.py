@@ -12,11 +12,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import DynamicCache
 
 from trainer_client.config import SamplerConfig
 from trainer_client.model import LanguageModel
 from trainer_client.policy import position_ids
+from trainer_client.sampler.roomy_cache import roomy_cache
 from trainer_client.sampler.text_ends import text_ends
 from trainer_client.types import Prompt, Rollout, RolloutGroup
 
@@ -113,7 +113,7 @@ class TransformersSampler:
         """Compute every prompt once, then repeat its cache and last logits for the group."""
         ids, mask = left_padded([prompt.token_ids for prompt in prompts], self._model.pad_id, self._model.device)
         positions = position_ids(mask)
-        cache = DynamicCache(config=self._model.network.config)
+        cache = roomy_cache(self._model.network.config)
         logits = self._logits(ids, mask, positions, cache)
         cache.batch_repeat_interleave(group)
         rows = len(prompts) * group

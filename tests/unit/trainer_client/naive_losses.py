@@ -51,7 +51,7 @@ class Case:
 def random_case(
     seed: int, rows: int = 6, width: int = 5, drift: float = 0.5, constant_advantages: bool = False
 ) -> Case:
-    """Uneven rows, the third of them without any action, and numbers without effect off the actions."""
+    """Uneven rows, tools' tokens between the actions, a row without any action; elsewhere numbers without effect."""
     random = torch.Generator().manual_seed(seed)
 
     def normal(scale: float) -> Tensor:
@@ -63,15 +63,12 @@ def random_case(
     advantages = normal(1.0)
     if constant_advantages:
         advantages = advantages[:, :1].expand(rows, width)
-    tensors = (
-        old + normal(drift),
-        old,
-        advantages,
-        (torch.arange(width) < lengths.unsqueeze(1)).double(),
-        old + normal(drift),
-        old + normal(0.3 * drift),
-        normal(1.0).abs(),
-    )
+    now, reference, sampler = old + normal(drift), old + normal(drift), old + normal(0.3 * drift)
+    entropy = normal(1.0).abs()
+    written_by_a_tool = torch.rand(rows, width, generator=random) < 0.25
+    written_by_a_tool[:, 0] = False
+    mask = (torch.arange(width) < lengths.unsqueeze(1)) & ~written_by_a_tool
+    tensors = (now, old, advantages, mask.double(), reference, sampler, entropy)
     return Case(*(tensor.tolist() for tensor in tensors))
 
 
@@ -122,7 +119,7 @@ def _token_loss(
         loss = 0.0
     loss *= weight(case, i, t, ts, config)
     if config.kl.beta and config.kl.place == "loss":
-        own = math.exp(now - case.old[i][t]) if config.kl.bias_correction else 1.0
+        own = math.exp(now - case.old[i][t]) if config.kl.weighed else 1.0
         loss += config.kl.beta * own * kl(now, case.reference[i][t], config.kl)
     return loss
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import httpx
 
+from tests.ports import lasting_port
+
 SCRIPT = Path(__file__).with_name("stand_in_server.py")
 
 
@@ -16,7 +18,7 @@ class StandIn:
     """A server process on a port that stays the same over restarts."""
 
     def __init__(self) -> None:
-        self.port = 0
+        self.port = lasting_port()
         self._process: subprocess.Popen[str] | None = None
         self.start()
 
@@ -29,7 +31,7 @@ class StandIn:
             [sys.executable, str(SCRIPT), str(self.port)], stdout=subprocess.PIPE, text=True
         )
         assert self._process.stdout is not None
-        self.port = int(self._process.stdout.readline())
+        assert int(self._process.stdout.readline()) == self.port
 
     def kill(self) -> None:
         if self._process is not None:

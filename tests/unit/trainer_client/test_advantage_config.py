@@ -12,6 +12,7 @@ from trainer_client.config.advantage import AdvantageConfig
 from trainer_client.config.presets import PRESETS, preset, with_preset
 
 WEIGHTS = {"weights": {"math": 1.0}}
+KL_IN_REWARD = {"beta": 0.1, "estimator": "k1", "place": "reward"}
 
 
 @pytest.mark.parametrize(
@@ -30,7 +31,9 @@ WEIGHTS = {"weights": {"math": 1.0}}
         ({"estimator": "reinforce_pp", "lam": 0.9}, "only gae uses it"),
         ({"process": {"step_weight": 0.0}}, "nothing is left of the steps"),
         ({"process": {"outcome_as_step": True}, "objectives": WEIGHTS}, "set outcome_as_step = false"),
-        ({"objectives": {"weights": {}}}, "at least 1 item"),
+        ({"objectives": {"weights": {}}}, "none is given: name them, such as"),
+        ({"objectives": {}}, "objectives.weights says which of the profile's components count"),
+        ({"process": {"outcome_as_step": True, "outcome_weight": 0.0}}, "adds a step of reward 0 to every completion"),
         ({"objectives": {"weights": {"math": 0.0, "format": 0.0}}}, "there is nothing to learn"),
         ({"objectives": WEIGHTS | {"combine": "sum_then_normalise", "whiten": True}}, "belongs to normalise_then_sum"),
         ({"gfpo": {"adaptive": {"window": 10, "warm_up": 20}}}, "never fills warm_up"),
@@ -98,11 +101,28 @@ def test_estimators_without_a_group_baseline_take_one_completion_a_prompt(settin
         ({"loss": {"correction": {"mode": "token_mask"}}, "old_log_probs": "sampler"}, "makes them the same"),
         ({"reference": {"refresh": "ema"}}, "loss.kl.beta is 0 and no reference is kept"),
         ({"reference": {"refresh": "copy"}, "loss": {"kl": {"beta": 0.1}}}, "give a larger `every`"),
+        ({"advantage": {"objectives": WEIGHTS}, "selection": {"soft_overlong": {}}}, "the punishment would be lost"),
+        (
+            {"advantage": {"process": {"outcome_weight": 0.0}}, "selection": {"soft_overlong": {}}},
+            "leaves the outcome out",
+        ),
+        ({"advantage": {"objectives": WEIGHTS}, "loss": {"kl": KL_IN_REWARD}}, "hold the policy to nothing"),
+        (
+            {"advantage": {"process": {"outcome_weight": 0.0}}, "loss": {"kl": KL_IN_REWARD}},
+            "hold the policy to nothing",
+        ),
     ],
 )
 def test_parts_that_need_each_other_are_refused_apart(settings: dict[str, Any], told: str) -> None:
     with pytest.raises(ValidationError, match=told):
         RlConfig.model_validate(settings)
+
+
+def test_what_changes_the_reward_stays_where_a_part_of_the_advantage_is_of_the_whole_reward() -> None:
+    parts = {"selection": {"soft_overlong": {}}, "loss": {"kl": KL_IN_REWARD}}
+    for process in ({}, {"outcome_as_step": True}):
+        RlConfig.model_validate({"advantage": {"process": process}, **parts})
+    RlConfig.model_validate({"advantage": {"objectives": WEIGHTS}, "loss": {"kl": {"place": "reward"}}})  # beta is 0
 
 
 def test_defaults_depend_on_the_estimator() -> None:
@@ -113,9 +133,14 @@ def test_defaults_depend_on_the_estimator() -> None:
     assert AdvantageConfig(estimator="rloo", whiten=True).whitens
 
 
+def of(name: str) -> RlConfig:
+    """The settings of a preset, with those that it has to be given."""
+    return RlConfig.model_validate(with_preset(name, preset(name).example))
+
+
 def test_the_resolved_settings_of_every_preset_can_be_read_again() -> None:
     for name in PRESETS:
-        resolved = RlConfig.model_validate(with_preset(name, {}))
+        resolved = of(name)
         assert RlConfig.model_validate(resolved.model_dump(mode="json")) == resolved
 
 
@@ -128,7 +153,7 @@ def test_a_preset_sets_each_value_it_names(name: str) -> None:
     def check_equal(key: str, value: Any, got: Any) -> None:
         assert got == value, key
 
-    check(preset(name).overrides, RlConfig.model_validate(with_preset(name, {})).model_dump())
+    check(preset(name).overrides, of(name).model_dump())
     assert preset(name).name == name
     assert "\n" not in preset(name).formula
     assert "arXiv:" in preset(name).source
@@ -149,15 +174,15 @@ def test_every_algorithm_is_there_and_no_two_are_the_same() -> None:
         "reinforce_pp",
         "reinforce_pp_baseline",
         "ppo",
+        "iterative_grpo",
+        "gdpo",
+        "hybrid",
     }
-    resolved = [RlConfig.model_validate(with_preset(name, {})).model_dump_json() for name in PRESETS]
+    resolved = [of(name).model_dump_json() for name in PRESETS]
     assert len(set(resolved)) == len(PRESETS)
 
 
 def test_numbers_of_the_papers() -> None:
-    def of(name: str) -> RlConfig:
-        return RlConfig.model_validate(with_preset(name, {}))
-
     assert (of("grpo").loss.kl.beta, of("grpo").loss.aggregation) == (0.04, "seq_mean")
     assert (of("dr_grpo").advantage.scaled_by, of("dr_grpo").loss.aggregation) == ("none", "constant")
     assert (of("dapo").loss.eps_low, of("dapo").loss.eps_high, of("dapo").loss.kl.beta) == (0.2, 0.28, 0.0)
@@ -165,6 +190,32 @@ def test_numbers_of_the_papers() -> None:
     assert of("dual_clip").loss.dual_clip == 3.0
     assert (of("ppo").advantage.estimator, of("ppo").advantage.lam) == ("gae", 0.95)
     assert (of("rloo").loss.kl.place, of("rloo").loss.kl.estimator) == ("reward", "k1")
+    assert of("iterative_grpo").reference.refresh == "copy"
+    assert of("iterative_grpo").model_copy(update={"reference": of("grpo").reference}) == of("grpo")  # but for that
+    objectives, hybrid = of("gdpo").advantage.objectives, of("hybrid").advantage.hybrid
+    assert objectives is not None
+    assert (objectives.combine, objectives.whiten) == ("normalise_then_sum", True)
+    assert hybrid is not None
+    assert hybrid.choose == "dead"
+    assert of("hybrid").loss == of("dr_grpo").loss
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_that_needs_more_settings_says_so_and_no_other_does(name: str) -> None:
+    if not preset(name).example:
+        RlConfig.model_validate(with_preset(name, {}))
+        return
+    with pytest.raises(ValidationError) as raised:
+        RlConfig.model_validate(with_preset(name, {}))
+    needed = ".".join(path(preset(name).example))
+    assert needed in preset(name).source  # before the run
+    assert needed.partition(".")[2] in str(raised.value)  # and in the refusal
+
+
+def path(settings: Any) -> list[str]:
+    """The keys that lead to the table of an example's values."""
+    key, value = next(iter(settings.items()))
+    return [key, *path(value)] if isinstance(value, dict) else []
 
 
 def test_settings_override_a_preset_key_by_key_and_leave_it_as_it_was() -> None:

@@ -234,3 +234,24 @@ def test_on_average_the_gradient_is_that_of_the_mean_reward() -> None:
     by_death = mean_gradient(hybrid("dead"), arms, chances)
     assert not torch.allclose(by_death, exact, atol=1e-3)
     assert not torch.allclose(by_death, exact * 2 / 3, atol=1e-3)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.3, 1.0])
+def test_choosing_by_equal_rewards_of_0_and_1_biases_the_length_of_the_gradient_alone(value: float) -> None:
+    """Three completions, right with chance p: 2/3 by the group's mean, (1 - V) p^2 all right, V (1 - p)^2 all wrong."""
+    arms, chances = rows([0.0, 1.0, 1.0])[0], rows([0.6, 0.3, 0.1])[0]
+    right = float((chances * arms).sum())
+    exact = chances * (arms - right)
+    config, values = HybridConfig(choose="dead"), rows([value])[0]
+
+    def hybrid(rewards: Tensor, scored: Tensor) -> Tensor:
+        return hybrid_advantages(rewards, scored, values, prompts_by_value(rewards, scored, values, config))
+
+    factor = 2 / 3 + (1 - value) * right**2 + value * (1 - right) ** 2
+    assert torch.allclose(mean_gradient(hybrid, arms, chances), factor * exact, rtol=0.0, atol=1e-14)
+
+
+def test_an_estimate_at_a_bound_is_not_one_sided() -> None:
+    rewards, scored = rows([0.0, 1.0], [0.0, 1.0]), torch.ones(2, 2, dtype=torch.bool)
+    config = HybridConfig(choose="one_sided", low=0.25, high=0.75)
+    assert prompts_by_value(rewards, scored, rows([0.25, 0.75])[0], config).tolist() == [False, False]

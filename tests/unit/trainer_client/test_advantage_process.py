@@ -118,7 +118,7 @@ def test_a_group_without_steps_and_one_step_alone_give_zeros() -> None:
 
 def test_the_outcome_as_the_only_step_is_outcome_supervision() -> None:
     rewards = torch.tensor([[0.0, 1.0, 1.0]], dtype=torch.float64)
-    ends = torch.tensor([1, 3, 2])
+    ends = torch.tensor([1, 3, 0])  # the last completion is one token
     steps = with_outcome_as_step([[], [], []], rewards, ends, ProcessConfig(outcome_as_step=True))
     got = process_advantages(steps, everyone(1, 3), 4, AdvantageConfig(eps=0.0))
     expected = (rewards[0] - rewards.mean()) / rewards.std()
@@ -170,6 +170,18 @@ def test_every_character_is_found_in_the_token_it_came_from(pieces: list[str]) -
 def test_an_offset_outside_the_text_is_refused(offset: int) -> None:
     with pytest.raises(ValueError, match=r"expected character offsets in 0\.\.5"):
         token_of_character(torch.tensor([offset]), torch.tensor([2, 6]))
+
+
+def test_completion_without_tokens_holds_no_character() -> None:
+    nothing = torch.zeros(0, dtype=torch.long)
+    assert token_of_character(nothing, nothing).tolist() == []
+    with pytest.raises(ValueError, match=r"the text of the 0 tokens, got 0\.\.0"):
+        token_of_character(torch.tensor([0]), nothing)
+
+
+def test_columns_of_a_larger_tensor_are_searched_without_a_warning() -> None:
+    both = torch.tensor([[2, 0], [5, 3], [6, 5]])
+    assert token_of_character(both[:, 1], both[:, 0]).tolist() == [0, 1, 2]
 
 
 def test_steps_of_the_server_end_at_the_token_of_their_last_character() -> None:

@@ -42,9 +42,15 @@ def test_option_wins_over_the_files_preset(file: Path, words: list[str]) -> None
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_algorithm_loads(name: str) -> None:
+    more = ["--rl.advantage.objectives.weights", '{"math": 1, "format": 0.2}'] if name == "gdpo" else []
     config = load(["--preset", name, "--model.path", "m", "--data.train", "a", "--data.held_out", "b",
-                   "--rl.group", "16"])  # fmt: skip
+                   "--rl.group", "16", *more])  # fmt: skip
     assert config.preset == name
+
+
+def test_gdpo_without_weights_is_refused_with_the_key_and_an_example(file: Path) -> None:
+    with pytest.raises(ConfigError, match=r"rl.advantage.objectives: objectives.weights .* such as \{ math = 1.0"):
+        load([str(file), "--preset", "gdpo"])
 
 
 def test_unknown_names_are_answered_with_all_names(file: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from trainer_client.config.loss import KlConfig, LossConfig
-from trainer_client.losses.aggregation import StepNormaliser
+from trainer_client.losses.aggregation import AGGREGATIONS, StepNormaliser
 from trainer_client.losses.demonstration import demonstration_loss
 from trainer_client.losses.divergence import k3_divergence
 from trainer_client.losses.objective import clip_loss
@@ -80,6 +80,12 @@ def test_aggregations_worked_by_hand(aggregation: str, expected: float) -> None:
     assert parts.loss.item() == pytest.approx(expected, abs=1e-12)
     assert (parts.sums.clipped_high, parts.sums.clipped_low) == (1, 0)  # 1.25 with A > 0; 3 with A < 0 goes on
     assert parts.sums.tokens == 4
+
+
+@pytest.mark.parametrize("aggregation", ["seq_mean", "token_mean", "constant", "seq_sum"])
+def test_a_step_of_a_single_token_is_divided_by_one(aggregation: str) -> None:
+    weights = AGGREGATIONS[aggregation](torch.ones(1, 1), StepNormaliser(rows=1, tokens=1, max_tokens=1))
+    assert weights.tolist() == [[1.0]]
 
 
 def test_rows_without_actions_do_not_count() -> None:
@@ -158,6 +164,10 @@ def test_extreme_ratios_stay_finite() -> None:
     for old in (-2000.0, 0.0):
         parts = grpo_loss(log_probs, torch.full((1, 1), old), -mask, mask, StepNormaliser.of(mask, 1), LossConfig())
         assert math.isfinite(parts.loss.item())
+
+
+def test_demonstration_of_a_single_token_is_its_log_prob() -> None:
+    assert demonstration_loss(torch.tensor([[-0.7]]), torch.ones(1, 1), total_tokens=1).item() == pytest.approx(0.7)
 
 
 def test_demonstration_loss_is_a_token_mean() -> None:

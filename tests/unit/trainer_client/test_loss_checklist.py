@@ -45,6 +45,14 @@ def loss_sums(log_probs: Tensor, old: Tensor | None, rows: TrainBatch) -> LossSu
     return policy_loss(inputs, StepNormaliser.of(rows.action_mask, 4), LossConfig()).sums
 
 
+def test_tokens_that_were_sampled_are_those_of_the_loss() -> None:
+    """Their text is not even there: tokenised again it may give other tokens."""
+    rows, width = batch(), 4
+    completions = rows.input_ids[:, -width:][rows.action_mask.bool()]
+    assert completions.tolist() == [8, EOS, 9, 10, 11, 12] * 2
+    assert all(score == -1.5 for score in rows.sampler_log_probs[rows.action_mask.bool()].tolist())
+
+
 def test_end_token_is_taught_and_the_padding_that_looks_like_it_is_not() -> None:
     rows = batch()
     log_probs = rows.sampler_log_probs.clone().requires_grad_()

@@ -49,7 +49,8 @@ def test_senseless_objectives_are_refused(values: dict[str, Any], told: str) -> 
 @pytest.mark.parametrize(
     ("values", "told"),
     [
-        ({"beta": 0.1, "estimator": "k1"}, "zero on average"),
+        ({"beta": 0.1, "estimator": "k1", "bias_correction": False}, "zero on average on the policy's own tokens"),
+        ({"beta": 0.1, "estimator": "k1", "bias_correction": False}, "Leave kl.bias_correction out"),
         ({"estimator": "k3_plus", "place": "reward"}, "use k1, k2 or k3"),
         ({"beta": 0.1, "place": "reward", "bias_correction": True}, "needs kl.place = loss"),
         ({"beta": 0.1, "estimator": "k2", "bias_correction": True}, "already that of the divergence"),
@@ -67,10 +68,17 @@ def test_senseless_divergences_are_refused(values: dict[str, Any], told: str) ->
 
 
 def test_every_estimator_has_its_places() -> None:
-    places = {("k1", "reward"), ("k2", "reward"), ("k3", "reward"), ("k2", "loss"), ("k3", "loss"), ("k3_plus", "loss")}
-    for estimator, place in places:
+    places = {(estimator, place) for estimator in ("k1", "k2", "k3") for place in ("loss", "reward")}
+    for estimator, place in places | {("k3_plus", "loss")}:
         assert KlConfig.model_validate({"beta": 0.1, "estimator": estimator, "place": place}).place == place
-    assert KlConfig(beta=0.1, estimator="k1", bias_correction=True).place == "loss"
+
+
+def test_k1_in_the_loss_is_weighed_by_the_ratio_and_the_others_where_it_is_asked_for() -> None:
+    assert KlConfig(beta=0.1, estimator="k1").weighed
+    assert KlConfig(beta=0.1, estimator="k1", bias_correction=True).weighed
+    assert not KlConfig(beta=0.1).weighed
+    assert not KlConfig(beta=0.1, estimator="k2").weighed
+    assert KlConfig(beta=0.1, bias_correction=True).weighed
 
 
 def test_other_senseless_sections_are_refused() -> None:

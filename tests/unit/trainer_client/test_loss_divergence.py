@@ -105,6 +105,8 @@ def true_divergence() -> tuple[Tensor, float]:
         ({"estimator": "k3", "beta": 1.0, "bias_correction": True}, LOGITS, True),
         ({"estimator": "k3", "beta": 1.0, "bias_correction": True}, OLD_LOGITS, True),
         ({"estimator": "k1", "beta": 1.0, "bias_correction": True}, OLD_LOGITS, True),
+        ({"estimator": "k1", "beta": 1.0}, LOGITS, True),  # weighed by the ratio unless that is refused
+        ({"estimator": "k1", "beta": 1.0}, OLD_LOGITS, True),
         ({"estimator": "k2"}, OLD_LOGITS, False),
     ],
 )
@@ -121,13 +123,15 @@ def test_mean_of_k3_is_the_divergence(estimator: str) -> None:
     assert value == pytest.approx(true_divergence()[1], abs=1e-12)
 
 
-def test_gradient_of_k1_in_the_loss_is_zero_on_average() -> None:
-    """Why the configuration refuses it."""
+@pytest.mark.parametrize("old_logits", [LOGITS, OLD_LOGITS])
+def test_bare_gradient_of_k1_in_the_loss_knows_no_reference(old_logits: Tensor) -> None:
+    """Why k1 is weighed by the ratio: bare, it is zero on average, and after a step drives away from the old policy."""
     logits = LOGITS.clone().requires_grad_()
-    now = torch.log_softmax(logits, 0)
+    now, old = torch.log_softmax(logits, 0), torch.log_softmax(old_logits, 0)
     estimate = k1_divergence(now, torch.log_softmax(REFERENCE_LOGITS, 0))
-    gradient = torch.autograd.grad((now.detach().exp() * estimate).sum(), logits)[0]
-    assert torch.allclose(gradient, torch.zeros(4, dtype=torch.float64), atol=1e-15)
+    gradient = torch.autograd.grad((old.exp() * estimate).sum(), logits)[0]
+    away = torch.autograd.grad((old.exp() * (old - torch.log_softmax(logits, 0))).sum(), logits)[0]
+    assert torch.allclose(gradient, -away, atol=1e-15)  # minus that of KL(pi_old || pi), zero where they are equal
 
 
 def test_divergence_for_rewards_is_that_of_the_old_policy_and_carries_no_gradient() -> None:

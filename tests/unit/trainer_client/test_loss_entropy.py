@@ -21,10 +21,12 @@ ADAPTIVE = EntropyConfig(coef=0.1, target=0.2, delta=0.03, min_coef=0.05, max_co
 def test_bonus_is_a_mean_over_the_tokens_of_the_step() -> None:
     entropy = torch.tensor([[1.0, 2.0, 0.0], [3.0, 0.0, 0.0]], dtype=torch.float64)
     assert entropy_loss(entropy, 0.5, StepNormaliser(4, 10, 99)).item() == pytest.approx(-0.5 * 6 / 10)
+    assert entropy_loss(entropy, 0.5, StepNormaliser(1, 1, 99)).item() == pytest.approx(-0.5 * 6)
 
 
 def test_adaptive_coefficient_worked_by_hand() -> None:
     assert adapted_entropy_coef(0.1, 0.19, ADAPTIVE) == pytest.approx(0.13)
+    assert adapted_entropy_coef(0.1, 0.2, ADAPTIVE) == pytest.approx(0.13)  # at the target, as where it is applied
     assert adapted_entropy_coef(0.1, 0.21, ADAPTIVE) == pytest.approx(0.07)
     assert adapted_entropy_coef(0.14, 0.1, ADAPTIVE) == 0.15
     assert adapted_entropy_coef(0.06, 0.9, ADAPTIVE) == 0.05
@@ -41,10 +43,13 @@ def test_adaptive_bonus_waits_until_the_entropy_is_low() -> None:
 def test_threshold_worked_by_hand() -> None:
     entropy = torch.tensor([[0.1, 0.9, 0.3, 99.0], [0.5, 0.7, 99.0, 99.0]])
     mask = torch.tensor([[1.0, 1.0, 1.0, 0.0], [1.0, 1.0, 0.0, 0.0]])
-    thresholds = {0.2: 0.9, 0.21: 0.7, 0.4: 0.7, 0.6: 0.5, 1.0: 0.1, 1e-9: 0.9}
+    thresholds = {0.2: 0.9, 0.21: 0.7, 0.4: 0.7, 0.6: 0.5, 1.0: 0.1, 1e-9: 0.9, 1e-10: 0.9}  # at least one token
     for share, expected in thresholds.items():
         assert entropy_threshold(entropy, mask, share) == pytest.approx(expected)
     assert entropy_threshold(entropy, torch.zeros_like(mask), 0.2) == math.inf
+    hundred = torch.arange(100.0).unsqueeze(0)
+    assert 0.07 * 100 > 7  # by rounding, which does not let an eighth token in
+    assert entropy_threshold(hundred, torch.ones(1, 100), 0.07) == 93.0
 
 
 @settings(max_examples=60, deadline=None)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import math
 from dataclasses import fields, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel
 from torch import Tensor
 
 from tests.unit.trainer_client import naive_losses as naive
 from trainer_client.config.loss import LossConfig
 from trainer_client.losses.aggregation import StepNormaliser
+from trainer_client.losses.objective import clipped_tokens
 from trainer_client.losses.parts import LossParts, LossSums, PolicyInputs, StepState
 from trainer_client.losses.policy_loss import policy_loss
 
@@ -28,11 +30,17 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "cispo": {"objective": "cispo", "kl": {"beta": 0.1, "estimator": "k3_plus"}, "entropy": {"coef": 0.1}},
     "reinforce": {"objective": "reinforce", "correction": {"mode": "sequence_truncate", "low": 0.5, "high": 1.5}},
 }
+OTHERS: dict[str, dict[str, Any]] = {
+    "k1": {"kl": {"beta": 0.1, "estimator": "k1"}, "correction": {"mode": "token_truncate", "low": 0.8, "high": 1.2}},
+    "k2": {"kl": {"beta": 0.1, "estimator": "k2"}, "correction": {"mode": "sequence_mask", "low": 0.5, "high": 1.5}},
+    "k3_weighed": {"kl": {"beta": 0.1, "bias_correction": True}, "aggregation": "token_mean"},
+    "kl_in_reward": {"kl": {"beta": 0.1, "estimator": "k1", "place": "reward"}, "aggregation": "constant"},
+}
 EVERY = [
     pytest.param({**settings, "aggregation": aggregation}, id=f"{name}-{aggregation}")
     for name, settings in VARIANTS.items()
     for aggregation in AGGREGATIONS
-]
+] + [pytest.param(settings, id=name) for name, settings in OTHERS.items()]
 STATE = StepState(entropy_threshold=0.6)
 
 
@@ -58,6 +66,30 @@ def gradient_of(loss: Tensor, inputs: PolicyInputs) -> Tensor:
     return torch.cat([torch.zeros_like(w) if g is None else g for w, g in zip(wanted, found, strict=True)])
 
 
+def choices(section: type[BaseModel], prefix: str = "") -> set[tuple[str, Any]]:
+    """Every value of every setting that is a choice of words."""
+    found = set()
+    for name, field in section.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            found |= choices(field.annotation, f"{prefix}{name}.")
+        elif get_origin(field.annotation) is Literal:
+            found |= {(prefix + name, value) for value in get_args(field.annotation)}
+    return found
+
+
+def chosen(config: BaseModel, prefix: str = "") -> set[tuple[str, Any]]:
+    found = set()
+    for name, value in config:
+        found |= chosen(value, f"{prefix}{name}.") if isinstance(value, BaseModel) else {(prefix + name, value)}
+    return found
+
+
+def test_every_choice_of_the_loss_is_among_the_variants() -> None:
+    tried = set().union(*(chosen(LossConfig.model_validate(variant.values[0])) for variant in EVERY))
+    assert len(choices(LossConfig)) > 15
+    assert choices(LossConfig) <= tried
+
+
 @pytest.mark.parametrize("setting", EVERY)
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 def test_one_step_of_64_rows_is_8_times_8_and_64_times_1(setting: dict[str, Any], dtype: torch.dtype) -> None:
@@ -71,7 +103,7 @@ def test_one_step_of_64_rows_is_8_times_8_and_64_times_1(setting: dict[str, Any]
         gradient, loss, sums = torch.zeros_like(expected), 0.0, LossSums()
         for start in range(0, 64, size):
             index = slice(start, start + size)
-            width = max(int(inputs.action_mask[index].sum(1).max()), 1)
+            width = max(int((inputs.action_mask[index].amax(0) * torch.arange(1, 10)).max()), 1)
             piece = policy_loss(rows_of(inputs, index, width), total, config, STATE)
             gradient += gradient_of(piece.loss, inputs)
             loss += piece.loss.item()
@@ -278,6 +310,20 @@ def test_clipped_tokens_are_counted_by_side() -> None:
     assert sums.old_kl == pytest.approx(expected, abs=1e-12)
     weights = policy_loss(inputs, StepNormaliser.of(mask, 6), LossConfig(objective="cispo")).sums
     assert (weights.clipped_high, weights.clipped_low) == (3, 2)  # a weight is bounded whatever the sign of A
+    good = policy_loss(replace(inputs, advantages=mask), StepNormaliser.of(mask, 6), LossConfig(dual_clip=3.0)).sums
+    assert (good.clipped_high, good.clipped_low, good.clipped_dual) == (3, 0, 0)
+    bare = policy_loss(inputs, StepNormaliser.of(mask, 6), LossConfig(objective="reinforce")).sums
+    assert (bare.clipped_high, bare.clipped_low, bare.clipped_dual) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("objective", ["clip", "cispo"])
+def test_ratios_at_the_bounds_are_not_clipped(objective: str) -> None:
+    ratios = torch.tensor([1.25, 0.75, 4.0], dtype=torch.float64)
+    advantages = torch.tensor([1.0, -1.0, -1.0], dtype=torch.float64)
+    config = LossConfig.model_validate({"objective": objective, "eps_low": 0.25, "eps_high": 0.25})
+    clipped = clipped_tokens(ratios, advantages, config)
+    assert (int(clipped.low.sum()), int(clipped.high.sum())) == (0, 1 if objective == "cispo" else 0)
+    assert not clipped_tokens(ratios, advantages, LossConfig(dual_clip=4.0)).dual.any()
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from trainer_client.config.loss import LossConfig, PreferenceConfig
+from trainer_client.config.loss import EntropyConfig, LossConfig, PreferenceConfig
 from trainer_client.losses.aggregation import StepNormaliser
-from trainer_client.losses.entropy import entropy_threshold
+from trainer_client.losses.entropy import adapted_entropy_coef, applied_entropy_coef, entropy_threshold
 from trainer_client.losses.parts import LossParts, PolicyInputs, StepState
 from trainer_client.losses.policy_loss import policy_loss
 from trainer_client.losses.preference import PairSide, preference_loss
@@ -118,21 +118,66 @@ def test_recorded_tensors_reach_every_bound() -> None:
     assert losses["bnpo, beta"] == losses["dapo, beta"]
 
 
+@pytest.mark.parametrize("name", RECORD["adaptive_entropy"])
+def test_adaptive_entropy_bonus_and_its_next_coefficient_are_those_of_trl(name: str) -> None:
+    recorded, given = RECORD["adaptive_entropy"][name], tensors("grpo_inputs")
+    settings, mask = recorded["settings"], given["mask"]
+    adaptive = EntropyConfig(
+        coef=settings["coef"], target=RECORD["entropy_target"], delta=0.03, min_coef=0.05, max_coef=0.15
+    )
+    config = LossConfig(eps_low=0.2, eps_high=0.28, aggregation="token_mean", entropy=adaptive)
+    entropy = (settings["factor"] * given["entropy"]).requires_grad_()
+    inputs = PolicyInputs(
+        given["log_probs"],
+        given["old_log_probs"],
+        given["advantages"].unsqueeze(1).expand_as(mask),
+        mask,
+        entropy=entropy,
+    )
+    applied = applied_entropy_coef(settings["coef"], settings["last"], adaptive)
+    parts = policy_loss(inputs, StepNormaliser.of(mask, RECORD["max_completion"]), config, StepState(applied))
+    assert parts.loss.item() == pytest.approx(recorded["loss"], abs=TOLERANCE)
+    expected = torch.tensor(recorded["entropy_gradient"], dtype=torch.float64)
+    gradient = torch.autograd.grad(parts.loss, entropy)[0] if applied else torch.zeros_like(expected)
+    assert torch.allclose(gradient, expected, rtol=0, atol=TOLERANCE)
+    measured = parts.sums.entropy / parts.sums.tokens
+    assert measured == pytest.approx(recorded["entropy"], abs=TOLERANCE)
+    assert adapted_entropy_coef(settings["coef"], measured, adaptive) == pytest.approx(recorded["next_coef"])
+
+
+def test_rloo_gradient_is_that_of_trl() -> None:
+    """At the policy that drew the tokens, where the ratio that TRL clips is 1."""
+    given = tensors("grpo_inputs")
+    log_probs, mask = given["log_probs"].requires_grad_(), given["mask"]
+    advantages = given["advantages"].unsqueeze(1).expand_as(mask)
+    config = LossConfig(objective="reinforce", aggregation="seq_sum")
+    loss = policy_loss(PolicyInputs(log_probs, None, advantages, mask), StepNormaliser.of(mask, 9), config).loss
+    expected = torch.tensor(RECORD["rloo_gradient"], dtype=torch.float64)
+    assert torch.allclose(torch.autograd.grad(loss, log_probs)[0], expected, rtol=0, atol=TOLERANCE)
+
+
 @pytest.mark.parametrize("name", RECORD["dpo"])
 def test_preference_loss_and_gradient_are_those_of_trl(name: str) -> None:
+    """With label smoothing TRL's "aot" of one pair, which is cDPO."""
     recorded, given = RECORD["dpo"][name], tensors("dpo_inputs")
+    settings = recorded["settings"]
+    chosen = [settings["pair"]] if "pair" in settings else [0, 1, 2]
+    given = {name: tensor[chosen + [pair + 3 for pair in chosen]] for name, tensor in given.items()}
     log_probs = given["log_probs"].requires_grad_()
     sides = [
         PairSide(*side)
         for side in zip(log_probs.chunk(2), given["reference_log_probs"].chunk(2), given["mask"].chunk(2), strict=True)
     ]
-    config = PreferenceConfig(loss=recorded["settings"]["loss_type"], beta=recorded["settings"]["beta"])
-    parts = preference_loss(*sides, total_pairs=3, config=config)
+    smoothing = settings.get("label_smoothing", 0.0)
+    kind = settings["loss_type"].replace("aot", "sigmoid")
+    config = PreferenceConfig(loss=kind, beta=settings["beta"], label_smoothing=smoothing)
+    pairs = len(chosen)
+    parts = preference_loss(*sides, total_pairs=pairs, config=config)
     parts.loss.backward()
     assert parts.loss.item() == pytest.approx(recorded["loss"], abs=TOLERANCE)
     assert log_probs.grad is not None
     expected = torch.tensor(recorded["gradient"], dtype=torch.float64)
     assert torch.allclose(log_probs.grad, expected, rtol=0, atol=TOLERANCE)
     metrics = recorded["metrics"]
-    assert parts.sums.chosen_rewards / 3 == pytest.approx(metrics["rewards/chosen"], abs=TOLERANCE)
-    assert parts.sums.rejected_rewards / 3 == pytest.approx(metrics["rewards/rejected"], abs=TOLERANCE)
+    assert parts.sums.chosen_rewards / pairs == pytest.approx(metrics["rewards/chosen"], abs=TOLERANCE)
+    assert parts.sums.rejected_rewards / pairs == pytest.approx(metrics["rewards/rejected"], abs=TOLERANCE)

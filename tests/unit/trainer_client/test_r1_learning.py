@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from trainer_client.recipes.r1_learning import fine_tuning_reason, rl_reasons
-from trainer_client.recipes.r1_report import stages_table
+from trainer_client.recipes.r1_report import changes, read_components, stages_table
 
 
 def steps(rewards: list[float | None], dead: float) -> list[dict[str, Any]]:
@@ -44,3 +46,31 @@ def test_table_fits_into_eighty_columns() -> None:
     shown = console.export_text()
     assert "│ 3-rejection-sampling │  100.0 % │ 98.5 .. 100.0 │   20.0 │ 100.0 % │" in shown
     assert "…" not in shown
+
+
+def answers(directory: Path, values: list[dict[str, float | None]]) -> Path:
+    """One answer to each problem."""
+    folder = directory / "measured"
+    folder.mkdir(parents=True)
+    rows = [{"id": str(place), "samples": [{"right": True, "components": one}]} for place, one in enumerate(values)]
+    (folder / "answers.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return directory
+
+
+def test_components_are_compared_where_they_applied_to_both(tmp_path: Path) -> None:
+    before = read_components(answers(tmp_path / "a", [{"language": 0.5}, {"language": None}, {"language": 0.25}]))
+    after = read_components(answers(tmp_path / "b", [{"language": 1.0}, {"language": 1.0}, {"language": 0.75}]))
+    assert before == {"language": {"0": 0.5, "2": 0.25}}
+    got = changes(before, after, 0.95)["language"]
+    assert got["value"] == 0.5
+    assert got["low"] < 0.5 < got["high"]
+    assert changes(before, {"overlong": {"0": 1.0}}, 0.95) == {}
+
+
+def test_table_has_a_column_for_each_other_component() -> None:
+    console = Console(width=100, record=True, file=io.StringIO())
+    rows = [{"stage": "0-base", "seconds": 1.0, "components": {"language": 0.4825}}, {"stage": "x", "seconds": None}]
+    console.print(stages_table(rows, 0.95))
+    shown = console.export_text()
+    assert "language" in shown
+    assert "48.2 %" in shown or "48.3 %" in shown

@@ -76,7 +76,7 @@ def test_profiles_differ_by_stage_and_are_one_in_the_comparison(tmp_path: Path) 
     profiles = [one.config.reward.profile for one in stages.values() if isinstance(one.config, TrainConfig)]
     assert profiles == ["r1-zero-math", "r1-zero-math", "r1-math"]
     measured = [measurement(config, stage) for stage in stages.values() if stage.model is not None]
-    assert {one.reward.profile for one in measured} == {"r1-zero-math"}
+    assert {one.reward.profile for one in measured} == {"r1-math"}
     assert len({one.problems.model_dump_json() for one in measured}) == 1
     assert {one.problems.split for one in measured} == {"held_out"}
     with pytest.raises(ValueError, match="has no model"):
@@ -84,7 +84,7 @@ def test_profiles_differ_by_stage_and_are_one_in_the_comparison(tmp_path: Path) 
 
 
 def test_demonstrations_are_mixed_into_a_file_of_the_stage(tmp_path: Path) -> None:
-    refining = named(shipped(tmp_path))["refining"]
+    refining = named(shipped(tmp_path, "--refining.demonstrations.path", "more.jsonl"))["refining"]
     assert isinstance(refining.config, SftCommandConfig)
     assert refining.config.problems.path == tmp_path / "4-refining" / "demonstrations.jsonl"
     assert refining.drawn_in == "3-rejection-sampling"
@@ -167,8 +167,8 @@ def test_other_server_device_or_comparison_is_no_other_stage(tmp_path: Path) -> 
         (("--cold_start.steps", "501"), "1-cold-start"),
         (("--rl.group", "8"), "2-rl"),
         (("--rejection_sampling.samples", "5"), "3-rejection-sampling"),
-        (("--refining.demonstrations.limit", "3"), "4-refining"),
-        (("--reward.profile", "gsm8k"), "2-rl"),
+        (("--refining.steps", "3"), "4-refining"),
+        (("--reward.profile", "gsm8k"), "3-rejection-sampling"),
         (("--seed", "1"), "1-cold-start"),
     ],
 )

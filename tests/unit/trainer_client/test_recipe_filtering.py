@@ -89,3 +89,29 @@ def test_kept_are_good_distinct_and_within_the_cap(made: list[Any], cap: int, pr
     good = {normalised(one["completion"]) for one in rows if one["reward"] is not None and one["reward"] >= 1.0}
     assert all(one["reward"] >= 1.0 for one in kept)
     assert len({normalised(one["completion"]) for one in kept}) == len(kept) == min(cap, len(good))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "The\u200b answer:\ufeff it's -3",
+        "the answer: it\u2019s \u22123",
+        "THE\u00a0ANSWER:\tIT'S \u20133\u00ad",
+        "The answer\uff1a it's -\uff13\ufe0f",
+        "The answer: it's -3\x00\u2060\U000e0100",
+    ],
+)
+def test_duplicates_that_only_a_machine_tells_apart_are_duplicates(other: str) -> None:
+    rows = [row("The answer: it's -3"), row(other)]
+    assert verdicts(rows, KeepConfig(), "0") == [None, "duplicate"]
+
+
+@pytest.mark.parametrize("other", ["The answer: 3", "The answer: -3.", "The answer:-3", "The answer: - 3"])
+def test_texts_that_a_reader_tells_apart_are_no_duplicates(other: str) -> None:
+    assert verdicts([row("The answer: -3"), row(other)], KeepConfig(), "0") == [None, None]
+
+
+@pytest.mark.parametrize("flag", ["multiple_final_answers", "earlier_boxes_differ", "denied_answer", "language_mixed"])
+def test_hedged_and_mixed_answers_are_not_kept_unless_asked_for(flag: str) -> None:
+    assert refusal(row(flags=[flag]), KeepConfig()) == f"flag {flag}"
+    assert refusal(row(flags=[flag]), KeepConfig(no_flags=())) is None

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -62,3 +65,51 @@ def test_rows_keep_text_of_every_kind(tmp_path: Path) -> None:
     lines = json_lines([row, row])
     assert lines.count(b"\n") == 2
     assert [json.loads(line) for line in lines.decode().splitlines()] == [row, row]
+
+
+def test_portion_that_adds_nothing_to_a_file_that_was_cut_back_leaves_its_length(tmp_path: Path) -> None:
+    kept, judged = tmp_path / "kept", tmp_path / "judged"
+    with Ledger(tmp_path / "record", [kept, judged]) as ledger:
+        ledger.commit({kept: b"one\n", judged: b"1\n"}, {"done": 1})
+    with kept.open("ab") as file:
+        file.write(b"never committed")
+    with Ledger(tmp_path / "record", [kept, judged]) as again:
+        again.commit({kept: b"", judged: b"2\n"}, {"done": 2})
+    with Ledger(tmp_path / "record", [kept, judged]) as third:
+        assert third.state == {"done": 2}
+    assert (kept.read_bytes(), judged.read_bytes()) == (b"one\n", b"1\n2\n")
+
+
+@contextmanager
+def room_for(size: int) -> Iterator[None]:
+    """No file grows beyond `size` bytes, as on a disk that is full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_portion_without_room_leaves_the_files_as_they_were_and_says_what_to_do(tmp_path: Path) -> None:
+    small, large = tmp_path / "small", tmp_path / "large"
+    with Ledger(tmp_path / "record", [small, large]) as ledger:
+        ledger.commit({small: b"1\n", large: b"one\n"}, {"done": 1})
+        with room_for(300), pytest.raises(CheckpointError, match=r"large cannot be written: .*make room.*--resume"):
+            ledger.commit({small: b"2\n", large: b"x" * 500}, {"done": 2})
+        assert (small.read_bytes(), large.read_bytes()) == (b"1\n", b"one\n")
+        ledger.commit({small: b"2\n", large: b"two\n"}, {"done": 2})
+    with Ledger(tmp_path / "record", [small, large]) as again:
+        assert again.state == {"done": 2}
+    assert (small.read_bytes(), large.read_bytes()) == (b"1\n2\n", b"one\ntwo\n")
+
+
+def test_record_without_room_is_the_old_one(tmp_path: Path) -> None:
+    file = tmp_path / "rows"
+    with Ledger(tmp_path / "record", [file]) as ledger:
+        ledger.commit({file: b"1\n"}, {"done": 1})
+        with room_for(60), pytest.raises(CheckpointError, match="record cannot be written"):
+            ledger.commit({file: b"2\n"}, {"done": 2, "more": "x" * 100})
+    with Ledger(tmp_path / "record", [file]) as again:
+        assert again.state == {"done": 1}
+    assert file.read_bytes() == b"1\n"

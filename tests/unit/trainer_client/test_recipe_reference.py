@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from trainer_client.config.recipes import DpoConfig, PromptTextConfig
+from trainer_client.errors import CheckpointError
 from trainer_client.model import LanguageModel
 from trainer_client.optim import build_optimizer
 from trainer_client.policy import token_log_probs
@@ -31,7 +32,7 @@ def pairs(tmp_path: Path) -> RowFile:
             for prompt, chosen, rejected in sides]  # fmt: skip
     path = tmp_path / "pairs.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return RowFile.of(path)
+    return RowFile(path)
 
 
 def opened(pairs: RowFile, model: LanguageModel, folder: Path, rows: int = 3, opens: Any = None) -> ReferenceLogProbs:
@@ -68,9 +69,9 @@ def test_reference_is_computed_once_and_a_killed_run_goes_on(
 
     folder, tokens = tmp_path / "reference", PairTokens(PromptTextConfig(), tiny_model)
     with pytest.raises(Killed):
-        compute_reference(folder, pairs, tokens, lambda: tiny_model, 1, kill)
+        compute_reference(folder, pairs, tokens, lambda: tiny_model, 1, kill, portion=1)
     done: list[int] = []
-    compute_reference(folder, pairs, tokens, lambda: tiny_model, 1, done.append)
+    compute_reference(folder, pairs, tokens, lambda: tiny_model, 1, done.append, portion=1)
     assert done == [3, 4]
     whole = opened(pairs, tiny_model, tmp_path / "whole", rows=1)
     torch.testing.assert_close(opened(pairs, tiny_model, folder).rows(range(4), 9), whole.rows(range(4), 9))
@@ -79,6 +80,15 @@ def test_reference_is_computed_once_and_a_killed_run_goes_on(
         raise AssertionError("the reference was opened again")
 
     opened(pairs, tiny_model, folder, opens=never)
+
+
+def test_log_probs_of_other_pairs_are_refused(pairs: RowFile, tiny_model: LanguageModel, tmp_path: Path) -> None:
+    opened(pairs, tiny_model, tmp_path / "reference")
+    lines = pairs.path.read_text().splitlines(keepends=True)
+    other = tmp_path / "other.jsonl"
+    other.write_text("".join(reversed(lines)))
+    with pytest.raises(CheckpointError, match="belongs to other pairs: remove it"):
+        opened(RowFile(other), tiny_model, tmp_path / "reference")
 
 
 @pytest.mark.parametrize("loss", [{}, {"label_smoothing": 0.2}, {"loss": "ipo", "beta": 0.5}])

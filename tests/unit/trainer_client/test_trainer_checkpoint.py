@@ -150,6 +150,15 @@ def test_all_generators_are_restored(tmp_path: Path) -> None:
     assert draw() == expected
 
 
+def test_a_run_of_a_gpu_goes_on_where_there_is_none(tmp_path: Path) -> None:
+    sampler = torch.Generator().manual_seed(4)
+    state = random_state(sampler)
+    gpu = torch.arange(16, dtype=torch.uint8)  # seed and offset: what a CUDA generator's state is
+    before = torch.rand(3, generator=torch.Generator().manual_seed(4))
+    restore_random_state(state | {"cuda": [gpu, gpu], "sampler": gpu}, sampler)
+    assert torch.equal(torch.rand(3, generator=sampler), before)
+
+
 def lines(*places: tuple[str, int]) -> str:
     return "".join(json.dumps({"kind": "step", "stage": stage, "step": step}) + "\n" for stage, step in places)
 

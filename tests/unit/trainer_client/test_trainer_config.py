@@ -46,6 +46,10 @@ def test_partly_given_sft_optimizer_keeps_its_own_default_rate(file: str) -> Non
     assert load([file]).sft.optim.lr == load([file, "--sft.optim.warmup_steps", "3"]).sft.optim.lr == 1e-5
 
 
+def test_whole_number_of_a_choice_is_read_from_the_command_line(file: str) -> None:
+    assert load([file, "--rl.advantage.ddof", "0"]).rl.advantage.ddof == 0
+
+
 def test_environment_is_not_read(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("SEED", "seed", "RL__STEPS", "rl__steps"):
         monkeypatch.setenv(name, "9")
@@ -57,6 +61,19 @@ def test_environment_is_not_read(file: str, monkeypatch: pytest.MonkeyPatch) -> 
     ("arguments", "told"),
     [
         (["--rl.optim.speed", "3"], "--rl.optim.speed"),
+        (["--resume", "true"], "write --KEY or --no-KEY"),
+        (["--rl.selection.overlong_filter=yes"], "write --KEY or --no-KEY"),
+        (["--rl.advantage.objectives.weights.math", "1"], "weights math=1,format=0.2"),
+        (["--rl.sampler.temperature", "inf"], "rl.sampler.temperature"),
+        (["--rl.sampler.temperature", "1e-40"], "rl.sampler.temperature"),
+        (["--rl.advantage.eps", "inf"], "finite"),
+        (["--rl.optim.weight_decay", "1e6"], "leaves nothing of the model"),
+        (["--rl.reference.every", "7"], "refresh = never"),
+        (["--rl.reference.rate", "0.5"], "only ema"),
+        (["--rl.loss.entropy.delta", "0.1"], "without a target"),
+        (["--rl.loss.entropy.min_coef", "1"], "min_coef < max_coef"),
+        (["--rl.loss.correction.high", "3"], "without a mode"),
+        (["--rl.loss.kl.horizon", "16"], "without a target"),
         (["--rl.optim.l", "3"], "--rl.optim.l"),  # no abbreviations
         (["--rl.group", "1"], "rl.group"),
         (["--rl.group", "many"], "rl.group"),

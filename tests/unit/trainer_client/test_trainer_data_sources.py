@@ -162,7 +162,7 @@ def test_without_pyarrow_the_message_says_what_to_install(tmp_path: Path, monkey
     ("name", "content"),
     [
         ("absent.jsonl", None),
-        ("cut.jsonl.gz", gzip.compress(b'{"prompt": "x", "ground_truth": 1}\n' * 100)[:-20]),
+        ("cut.jsonl.gz", gzip.compress(b'{"prompt": "x", "ground_truth": 1}\n' * 100, mtime=0)[:-20]),
         ("no.jsonl.gz", b"not packed"),
         ("no.json", b"{"),
         ("text.json", b'"text"'),

@@ -21,6 +21,10 @@ HEALTHY: dict[str, Any] = {
     "log_prob_gap": 1e-5,
     "truncated_share": 0.1,
     "identical_share": 0.0,
+    "skipped_share": 0.0,
+    "skipped_updates": 0,
+    "reward": 0.7,
+    "sampling": {"groups_seen": 64},
     "length": 100.0,
     "accuracy": 0.5,
     "components": {"format": 0.9},
@@ -29,13 +33,15 @@ ILL: dict[str, dict[str, Any]] = {
     "entropy": {"entropy": 0.001},
     "kl": {"kl": 3.0},
     "old_kl": {"loss_terms": {"old_kl": 0.5}},
-    "clip_share": {"clip_share": 0.8},
+    "clip_share": {"clip_share": 0.9},
     "grad_norm": {"grad_norm": float("nan")},
     "dead_group_share": {"dead_group_share": 1.0},
     "unscored_share": {"unscored_share": 0.5},
     "log_prob_gap": {"log_prob_gap": 2.0},
     "truncated_share": {"truncated_share": 0.9},
     "identical_share": {"identical_share": 1.0},
+    "skipped_share": {"skipped_share": 0.5},
+    "skipped_updates": {"skipped_updates": 1},
 }
 
 
@@ -85,6 +91,64 @@ def test_lengths_that_grow_or_shrink_drift() -> None:
     assert alarms_of(grown, **drift) == [(6, "length_drift")]  # (190 + 210) / 200 is just healthy
     shrunk = [HEALTHY | {"length": float(length)} for length in (100, 100, 60, 30)]
     assert alarms_of(shrunk, **drift) == [(4, "length_drift")]
+
+
+def test_what_is_not_a_number_is_told_as_such() -> None:
+    [alarm], _ = examined(HEALTHY | {"entropy": float("nan")}, Health(), MonitorConfig(patience=1))
+    assert alarm.message == "entropy is not a number: weights or logits are broken"
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "told"), [(0.0, "too hard for the policy"), (1.0, "too easy for the policy"), (0.5, "its bound 0.95")]
+)
+def test_dead_groups_are_told_with_their_cause(accuracy: float, told: str) -> None:
+    dead = HEALTHY | {"dead_group_share": 1.0, "accuracy": accuracy}
+    [alarm], _ = examined(dead, Health(), MonitorConfig(patience=1))
+    assert alarm.message.endswith(told)
+
+
+def judged(accuracies: list[float], rewards: list[float] | None = None, groups: int = 64) -> list[dict[str, Any]]:
+    rewards = rewards or accuracies
+    sampling = {"groups_seen": groups}
+    return [
+        HEALTHY | {"accuracy": accuracy, "reward": reward, "sampling": sampling}
+        for accuracy, reward in zip(accuracies, rewards, strict=True)
+    ]
+
+
+def test_accuracy_that_is_lost_again_raises_an_alarm() -> None:
+    """The accuracies of a run on the demo's task whose learning rate was 30 times too large."""
+    lost = [0.666, 0.635, 0.219, 0.055, 0.023, 0.006, 0.033, 0.035]
+    assert alarms_of(judged(lost)) == [(6, "setback")]
+    assert alarms_of(judged([0.5, 0.6, 0.7, 0.6, 0.55, 0.6, 0.65, 0.6])) == []
+
+
+def test_accuracy_lost_by_chance_is_no_setback() -> None:
+    swinging = [0.75, 0.75, 0.75, 0.75, 0.25, 0.25, 0.5, 0.25, 0.25, 0.25]
+    assert alarms_of(judged(swinging, groups=4)) == []
+    assert alarms_of(judged(swinging, groups=64)) == [(9, "setback")]
+
+
+def test_setback_is_counted_on_over_a_step_without_a_score() -> None:
+    unscored = HEALTHY | {"accuracy": None, "reward": None}
+    steps = [*judged([0.6, 0.6, 0.0, 0.0]), unscored, *judged([0.0])]
+    assert alarms_of(steps, setback={"window": 2}) == [(6, "setback")]
+
+
+def test_run_that_solves_nothing_raises_an_alarm() -> None:
+    """Format may still teach: groups are not dead, and the reward moves."""
+    settings = {"unsolved": {"window": 4}, "patience": 1}
+    assert alarms_of(judged([0.0, 0.0, 0.01, 0.0], [0.05, 0.06, 0.04, 0.08]), **settings) == [(4, "unsolved")]
+    assert alarms_of(judged([0.0, 0.0, 0.05, 0.0], [0.05, 0.06, 0.04, 0.08]), **settings) == []
+
+
+def test_reward_that_rises_without_accuracy_is_hacking() -> None:
+    hacking = {"hacking": {"window": 4}, "patience": 1}
+    paid = [0.0, 0.1, 0.5, 0.6]
+    assert alarms_of(judged([0.3, 0.3, 0.3, 0.3], paid), **hacking) == [(4, "hacking")]
+    assert alarms_of(judged([0.3, 0.3, 0.4, 0.4], paid), **hacking) == []
+    assert alarms_of(judged([0.95, 0.95, 0.95, 0.95], paid), **hacking) == []
+    assert alarms_of(judged([0.3, 0.3, 0.3, 0.3], [0.0, 0.1, 0.2, 0.2]), **hacking) == []
 
 
 def stagnating(accuracies: list[float], form: float = 1.0) -> list[dict[str, Any]]:

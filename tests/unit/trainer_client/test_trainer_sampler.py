@@ -77,6 +77,29 @@ def test_every_end_token_of_the_model_ends_a_completion(tiny_model: LanguageMode
         assert not {1, 9, 10} & set(ids[:-1])
 
 
+def test_padding_with_the_end_token_changes_nothing(tiny_model: LanguageModel) -> None:
+    """Many chat models pad with their end token: it must neither end a completion nor lose its place as an action."""
+    padded_with_end = replace(tiny_model, pad_id=tiny_model.eos_ids[0])
+    groups = sampler(padded_with_end).sample(prompts(2, 9), 16, 0)
+    assert tokens(groups) == tokens(sampler(tiny_model).sample(prompts(2, 9), 16, 0))
+    pairs = [(group.prompt.token_ids, rollout.token_ids.tolist()) for group in groups for rollout in group.rollouts]
+    batch = demonstration_batch(pairs, padded_with_end.pad_id)
+    assert batch.action_mask.sum(1).tolist() == [len(ids) for _, ids in pairs]
+    together = token_log_probs(tiny_model.network, batch, 1.0)
+    for row, rollout in enumerate(rollout for group in groups for rollout in group.rollouts):
+        assert torch.allclose(together[row, : len(rollout.token_ids)], rollout.log_probs, atol=1e-5)
+
+
+def test_weights_that_lie_in_bf16_are_computed_in_fp32(tiny_model: LanguageModel, tmp_path: Path) -> None:
+    tiny_model.network.bfloat16()
+    tiny_model.save(tmp_path)
+    loaded = load_model(tmp_path, torch.device("cpu"))
+    for ours, saved in zip(loaded.network.parameters(), tiny_model.network.parameters(), strict=True):
+        assert saved.dtype == torch.bfloat16
+        assert ours.dtype == torch.float32
+        assert torch.equal(ours, saved.float())
+
+
 def test_generator_is_the_only_randomness(tiny_model: LanguageModel) -> None:
     first = tokens(sampler(tiny_model, seed=5).sample(prompts(3, 4), 4, 0))
     torch.rand(10)

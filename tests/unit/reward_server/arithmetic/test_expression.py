@@ -76,6 +76,6 @@ def test_numbers_are_those_of_the_text() -> None:
 
 @pytest.mark.parametrize("piece", ["1", "(", "1+", "-", ")", " ", "9**", "\\frac{"])
 def test_hostile_text_costs_nothing(piece: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     evaluate(piece * (1_000_000 // len(piece)))
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1

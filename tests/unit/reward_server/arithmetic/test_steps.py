@@ -222,15 +222,15 @@ HOSTILE = [
 def test_time_is_linear_on_hostile_text(piece: str) -> None:
     def seconds(chars: int) -> float:
         text = "1=" + piece * (chars // len(piece)) + "="
-        start = time.perf_counter()
+        start = time.process_time()
         find_equations(text)
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     assert seconds(30_000) < 3
 
 
 def test_quadratic_time_would_show_on_long_lines() -> None:
     for piece in ("=", "-", "(", "<<", "\\frac{"):
-        start = time.perf_counter()
+        start = time.process_time()
         find_equations(piece * (100_000 // len(piece)) + "=")
-        assert time.perf_counter() - start < 8, piece
+        assert time.process_time() - start < 8, piece

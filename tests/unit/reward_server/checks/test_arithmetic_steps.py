@@ -78,6 +78,6 @@ def test_long_reasoning_is_left_to_a_worker() -> None:
 
 @pytest.mark.parametrize("piece", ["1=", "1+1=2; ", "<<1+1=2>>", "1+", "(", "<think>", "</think>"])
 def test_a_megabyte_of_hostile_text_is_judged_in_time(piece: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     judge(piece * (1_000_000 // len(piece)))
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10

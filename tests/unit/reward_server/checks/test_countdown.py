@@ -83,10 +83,10 @@ def test_powers_floor_division_and_joined_digits_are_refused(answer: str) -> Non
 
 
 def test_a_tower_of_powers_does_not_hang() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     assert judge("<answer>9**9**9**9</answer>", {"target": 9, "numbers": [9, 9, 9, 9]}).value == 0.0
     assert judge("<answer>9*9*9*9</answer>", {"target": 9, "numbers": [9, 9, 9, 9]}).value == 0.0
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 def test_values_are_exact_and_not_floats() -> None:
@@ -166,6 +166,6 @@ def test_a_detail_never_holds_the_target() -> None:
 
 @pytest.mark.parametrize("piece", ["<answer>", "\\boxed{", "1+", "(", "=", "{", " ", "</answer>", "<answer>1</answer>"])
 def test_a_megabyte_of_hostile_text_is_judged_in_time(piece: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     assert judge(piece * (1_000_000 // len(piece))).value == 0.0
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3

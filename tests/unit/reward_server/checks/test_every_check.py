@@ -136,9 +136,9 @@ def test_a_megabyte_of_hostile_text_is_linear_work_and_has_all_keys(name: str) -
             given = dataclasses.replace(item, completion=completion, completion_tokens=None, token_ids=None)
             if item.group is not None:
                 given = dataclasses.replace(given, group=Group((given, item)))
-            started = time.perf_counter()
+            started = time.process_time()
             verdict = judged(name, given)
-            assert time.perf_counter() - started < LONGEST_SECONDS, what
+            assert time.process_time() - started < LONGEST_SECONDS, what
             if verdict is None:
                 assert isinstance(check, HeavyCheck)
                 continue
@@ -150,9 +150,9 @@ def test_a_megabyte_of_hostile_text_is_linear_work_and_has_all_keys(name: str) -
 def test_tokens_of_any_number_are_linear_work(name: str) -> None:
     item = inputs_of(checks()[name])[0]
     given = dataclasses.replace(item, completion_tokens=500_000, token_ids=(7,) * 250_000 + tuple(range(250_000)))
-    started = time.perf_counter()
+    started = time.process_time()
     judged(name, given)
-    assert time.perf_counter() - started < LONGEST_SECONDS
+    assert time.process_time() - started < LONGEST_SECONDS
 
 
 ANSWERS = """

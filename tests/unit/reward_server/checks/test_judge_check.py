@@ -204,9 +204,9 @@ def test_parameters_cannot_contradict_each_other_or_name_an_endpoint(params: dic
 def test_a_megabyte_is_asked_about_in_linear_time(unit: str) -> None:
     item = CheckInput(unit * (1_000_000 // len(unit)), prompt="Why?")
     for mode in ("chat", "reward_model"):
-        started = time.monotonic()
+        started = time.process_time()
         asked(item, mode=mode, max_completion_chars=1 << 20, judged="completion")
-        assert time.monotonic() - started < 2
+        assert time.process_time() - started < 2
 
 
 def test_the_same_item_is_asked_about_in_the_same_words() -> None:

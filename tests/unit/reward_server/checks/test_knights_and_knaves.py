@@ -155,6 +155,6 @@ def test_an_unusable_solution_is_no_zero(gold: object) -> None:
 
 @pytest.mark.parametrize("piece", ["Zoey ", "knight ", "Zoey is a knave\n", "\n", "not ", "<answer>", "(", "é", "1"])
 def test_a_megabyte_of_hostile_text_is_judged_in_time(piece: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     assert judge(piece * (1_000_000 // len(piece))).value == 0.0
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3

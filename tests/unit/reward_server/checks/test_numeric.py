@@ -130,7 +130,7 @@ def test_the_gold_that_is_read_is_judged_right(gold: Any, percent: str) -> None:
 
 @pytest.mark.parametrize("text", ["9" * 1_000_000, "1," * 500_000, "1/" * 500_000, "1e" * 500_000, "$" * 1_000_000])
 def test_a_megabyte_of_digits_is_read_at_once(text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     for completion in (text, f"\\boxed{{{text}}}", f"<answer>{text}</answer>"):
         assert judge(completion, 5).value == 0.0
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2

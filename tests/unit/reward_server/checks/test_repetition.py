@@ -204,9 +204,9 @@ HOSTILE = {
 @pytest.mark.parametrize("unit", HOSTILE.values(), ids=HOSTILE.keys())
 def test_half_a_megabyte_of_anything_is_linear_work(unit: str) -> None:
     text = unit * (500_000 // len(unit))
-    started = time.perf_counter()
+    started = time.process_time()
     repetition(prose(20) + text + "end", 4)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_texts_made_to_keep_the_search_for_a_loop_busy_are_linear_work() -> None:
@@ -217,6 +217,6 @@ def test_texts_made_to_keep_the_search_for_a_loop_busy_are_linear_work() -> None
     while len(b) < 300_000:  # Fibonacci words: full of repeats of all lengths
         a, b = b, b + a
     for text in (steps, b, "a" * 150_000 + "b" + "a" * 149_999):
-        started = time.perf_counter()
+        started = time.process_time()
         repetition(text, 4)
-        assert time.perf_counter() - started < 5
+        assert time.process_time() - started < 5

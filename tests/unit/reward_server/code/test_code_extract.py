@@ -192,10 +192,10 @@ def test_what_does_not_define_the_entry_continues_the_prompt(source: str) -> Non
     ],
 )
 def test_hostile_text_costs_linear_time(text: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     extract_source(text)
     complete("from __future__ import annotations;" * 3_000 + "\n" + text[:1000], PROMPT, ["area"] * 100_000)
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3
 
 
 def test_a_prompt_of_imports_alone_is_kept_and_a_word_of_prose_is_not() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import pytest
@@ -104,14 +104,14 @@ def test_a_megabyte_of_hostile_text_is_linear_work(prefix: str) -> None:
     instructions = instructions_of([(name, ARGUMENTS.get(name, {})) for name in INSTRUCTIONS], None)
     size = CHARS // len(UNITS)  # all units together make the megabyte, so that the suite stays quick
     for unit in UNITS:
-        start = perf_counter()
+        start = process_time()
         assert outcomes(prefix + unit * (size // len(unit)) + "x", instructions, loose=True, min_words=0) is not None
-        assert perf_counter() - start < LONGEST_SECONDS / 4, repr(unit)
+        assert process_time() - start < LONGEST_SECONDS / 4, repr(unit)
 
 
 @pytest.mark.parametrize("unit", ["*a ", "[", ". ", "\n", "fox "])
 def test_a_megabyte_of_one_hostile_unit_is_linear_work(unit: str) -> None:
     instructions = instructions_of([(name, ARGUMENTS.get(name, {})) for name in INSTRUCTIONS], None)
-    start = perf_counter()
+    start = process_time()
     assert outcomes("<<" + unit * (CHARS // len(unit)) + "x", instructions, loose=False, min_words=0) is not None
-    assert perf_counter() - start < LONGEST_SECONDS
+    assert process_time() - start < LONGEST_SECONDS

@@ -96,9 +96,9 @@ def test_other_texts_are_shown_as_they_are(text: str) -> None:
 
 @pytest.mark.parametrize("unit", ["<", "<|", "[", "[/", "<extra_1", "<<", "</", "a", "\u0301"])
 def test_a_megabyte_is_made_harmless_in_linear_time(unit: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     messages(unit * (1_000_000 // len(unit)))
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_texts_that_cannot_be_encoded_are_no_fault() -> None:

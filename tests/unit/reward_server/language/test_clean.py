@@ -120,17 +120,17 @@ def test_nothing_is_lost_but_what_is_said_to_be_removed(text: str, _: str) -> No
 def test_hostile_text_is_cleaned_in_a_moment(unit: str, end: str) -> None:
     """Whatever is quadratic takes a minute for so many characters."""
     text = unit * (50_000 // len(unit)) + end
-    started = time.perf_counter()
+    started = time.process_time()
     clean(text)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize("unit", ["\\(", "$5 ", "`a", "\\a{", "<", "a="])
 def test_four_times_the_text_takes_about_four_times_as_long(unit: str) -> None:
     def seconds(chars: int) -> float:
         text = unit * (chars // len(unit))
-        started = time.perf_counter()
+        started = time.process_time()
         clean(text)
-        return time.perf_counter() - started
+        return time.process_time() - started
 
     assert seconds(200_000) < 12 * max(min(seconds(50_000) for _ in range(2)), 0.01)

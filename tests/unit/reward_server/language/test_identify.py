@@ -182,6 +182,6 @@ def test_letters_and_scripts_agree_with_the_names_of_unicode() -> None:
 )
 def test_a_megabyte_of_anything_is_identified_in_a_moment(unit: str) -> None:
     load()
-    started = time.perf_counter()
+    started = time.process_time()
     identify(unit * (1_000_000 // len(unit)))
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2

@@ -70,14 +70,14 @@ def test_languages_of_one_script_are_told_apart_on_request(prompt: str, language
 
 @pytest.mark.parametrize("unit", ["user:", "<|im_start|>user", " user: ", "<|user|>", "[INST]", "<", "user", "<|"])
 def test_a_megabyte_of_turns_is_read_in_a_moment(unit: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     language_of_prompt(unit * (1_000_000 // len(unit)))
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < 3
 
 
 def test_of_a_huge_prompt_the_end_is_read() -> None:
     """A prompt of 50 MB held the server for four seconds, once for each item."""
     prompt = "user: " + "多少钱？ " * 400_000 + "user: How much is it in all, please?"
-    started = time.monotonic()
+    started = time.process_time()
     assert all(language_of_prompt(prompt) == "latin" for _ in range(5))
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1

@@ -153,6 +153,6 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: text[:10])
 def test_a_megabyte_of_anything_is_read_at_once(text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     chosen(text, OPTIONS)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2

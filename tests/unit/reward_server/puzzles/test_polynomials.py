@@ -27,10 +27,10 @@ def test_equal_polynomials_are_equal(one: str, other: str) -> None:
      "(x+y+1)**90", "(" * 50 + "x" + ")" * 50, "99999999999**100**100", "x" * 3000],
 )  # fmt: skip
 def test_what_is_none_or_too_large_is_refused(text: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(NoPolynomial):
         polynomial(text)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 def test_derivatives() -> None:

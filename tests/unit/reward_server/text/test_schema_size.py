@@ -47,13 +47,13 @@ def test_recursion_is_told_and_counts_once() -> None:
 
 def test_a_schema_that_branches_without_end_is_refused_at_once() -> None:
     """28 levels held the server for a minute and took all its memory: one fault for each of 2^28 paths."""
-    started = time.monotonic()
+    started = time.process_time()
     for levels in (28, 60):
         with pytest.raises(SchemaInvalid, match="once each"):
             compiled(branching(levels))
     with pytest.raises(SchemaInvalid, match="lead on and on"):
         compiled(branching(2000))
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_a_pointer_starts_at_the_nearest_document() -> None:
@@ -73,10 +73,10 @@ def test_a_reference_out_of_the_document_is_refused(reference: str) -> None:
 def test_a_deep_answer_to_a_recursive_schema_costs_no_memory(levels: int) -> None:
     """Its faults are not collected: there are two to the power of its depth."""
     schema = compiled(RECURSIVE)
-    started = time.monotonic()
+    started = time.process_time()
     assert not schema.fits(nested(levels))
     assert schema.fault(nested(levels)) is None
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_an_optional_property_is_still_located() -> None:

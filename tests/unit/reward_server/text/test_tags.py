@@ -142,9 +142,9 @@ HOSTILE = {
 @pytest.mark.parametrize("unit", HOSTILE.values(), ids=HOSTILE.keys())
 def test_a_megabyte_of_marks_is_linear_work(unit: str) -> None:
     text = unit * (1_000_000 // len(unit))
-    started = time.perf_counter()
+    started = time.process_time()
     tags("<think>`" + text + "</think>", NAMES)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_among_very_many_marks_nothing_is_code() -> None:
@@ -157,9 +157,9 @@ def test_runs_of_all_lengths_and_openers_that_are_never_closed_are_linear_work()
     spread = " ".join("`" * n for n in range(1, 1400)) + "\n\n" + " ".join("`" * n for n in range(1, 1400))
     refused = "<think>" + "```py\n" * 150_000 + "</think>\n```\n"
     for text in (falling, falling[::-1], spread, refused):
-        started = time.perf_counter()
+        started = time.process_time()
         tags(text + "<answer>", NAMES)
-        assert time.perf_counter() - started < 2
+        assert time.process_time() - started < 2
 
 
 def test_no_mixture_of_marks_and_tags_breaks_the_reading() -> None:

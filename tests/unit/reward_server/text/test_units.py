@@ -33,9 +33,9 @@ def test_words_are_counted_by_script(text: str, words: int) -> None:
 
 def test_a_megabyte_of_anything_is_linear_work() -> None:
     for unit in ("a", " ", "我", "か", "ก", "\u200b", "a ", "，", "\u0301"):
-        started = time.perf_counter()
+        started = time.process_time()
         word_count(unit * 1_000_000)
-        assert time.perf_counter() - started < 3
+        assert time.process_time() - started < 3
 
 
 def test_the_number_of_tokens_that_the_caller_states_goes_before_the_ids() -> None:

@@ -1,0 +1,226 @@
+"""Do step rewards help? GRPO with process supervision against outcome alone: same cold starts, same budget of tokens.
+
+    make bench-process                             all arms, seeds 0, 1, 2, two runs side by side
+    python tests/benchmarks/bench_process.py --arms outcome both --seeds 3 --out runs/process
+
+For each seed the cold start is trained once; every arm then starts from it and is judged on the same held-out problems
+by their final answers alone, whatever it was rewarded for. Prints one JSON line a run and a Markdown table, and draws
+the curves. `equations` and `true` tell whether a policy earned step rewards without solving more problems. Runs that
+are there already are taken: remove them to measure anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tests.benchmarks.training_runs import (  # noqa: E402
+    Curve,
+    cold_start,
+    curve_of,
+    draw,
+    from_same_starts,
+    records_of,
+    train_from,
+    within,
+)
+from tests.server_process import running_server  # noqa: E402
+
+CONFIG = Path(__file__).with_name("process.toml")
+STEP_CHECK = "arithmetic_steps"
+PROFILE = """
+description = "right, a fifth for the format, and {weight} for the share of equations that are true"
+[[checks]]
+check = "math"
+[[checks]]
+check = "format"
+weight = 0.2
+[[checks]]
+check = "arithmetic_steps"
+weight = {weight}
+params = {{ none_value = 0.0 }}
+"""
+# By the weight of the steps within the outcome. The server gives the rewards of single steps under each of them.
+PROFILES = {"outcome": 0.0, "folded": 1.0}
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A way to learn: the preset, the profile, more options of the command, and what the table calls it."""
+
+    preset: str
+    profile: str
+    options: tuple[str, ...]
+    label: str
+    lr: float
+
+    @property
+    def words(self) -> list[str]:
+        return ["--preset", self.preset, "--reward.profile", self.profile, *self.options]
+
+
+ARMS = {
+    "outcome": Arm("grpo", "outcome", (), "outcome alone (`grpo`)", 2e-4),
+    "both": Arm("grpo_process", "outcome", (), "outcome and steps (`grpo_process`)", 2e-4),
+    "steps": Arm(
+        "grpo_process", "outcome", ("--rl.advantage.process.outcome_weight", "0"),
+        "steps alone (`grpo_process`, `outcome_weight = 0`)", 2e-4,
+    ),
+    "folded": Arm("grpo", "folded", (), "share of true steps added to the outcome (`grpo`)", 2e-4),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run reached. Accuracies are shares of the held-out problems, answered greedily.
+
+    `half` is the accuracy at half of the run's tokens, `area` the mean of its curve over them. `length` (tokens),
+    `equations` (a completion's, different and judged) and `true` (their share) are pairs: before and after.
+    """
+
+    arm: str
+    seed: int
+    before: float
+    half: float
+    after: float
+    area: float
+    tokens: int
+    length: tuple[float, float]
+    equations: tuple[float, float]
+    true: tuple[float, float]
+    seconds: float
+    curve: list[tuple[int, float]]
+
+
+def main() -> None:
+    arguments = parsed()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as profiles:
+        for name, weight in PROFILES.items():
+            (Path(profiles) / f"{name}.toml").write_text(PROFILE.format(weight=weight))
+        with running_server(arguments.out / "server.log", REWARD_SERVER_PROFILES_DIR=profiles) as (url, _):
+            runs = measured(url, arguments)
+    print(tables(runs))
+    curves = {ARMS[arm].label: [run.curve for run in runs if run.arm == arm] for arm in arguments.arms}
+    draw(curves, arguments.out / "process.png")
+    print(f"curves: {arguments.out / 'process.png'}")
+
+
+def parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--arms", nargs="*", choices=list(ARMS), default=list(ARMS))
+    parser.add_argument("--seeds", nargs="*", type=int, default=[0, 1, 2])
+    parser.add_argument("--lr", type=float, help="learning rate of every arm, in place of each one's own")
+    parser.add_argument("--config", type=Path, default=CONFIG, help="another task or budget")
+    parser.add_argument("--jobs", type=int, default=2, help="runs side by side")
+    parser.add_argument("--out", type=Path, default=ROOT / "runs" / "bench-process")
+    return parser.parse_args()
+
+
+def measured(url: str, arguments: argparse.Namespace) -> list[Run]:
+    """All runs; the cold starts first."""
+    config, out, rate = arguments.config, arguments.out, arguments.lr
+
+    def cold(seed: int) -> Path:
+        return cold_start(url, config, seed, out)
+
+    def trained(name: str, seed: int, start: Path) -> Run:
+        arm = ARMS[name]
+        run = out / f"{name}-{seed}" if rate is None else out / f"{name}-{rate:.0e}-{seed}"
+        if not (run / "summary.json").is_file():
+            train_from(url, run, config, start, *arm.words, "--seed", str(seed), "--rl.optim.lr", str(rate or arm.lr))
+        result = read(run, name, seed)
+        print(json.dumps(asdict(result)), flush=True)
+        return result
+
+    return from_same_starts(cold, trained, arguments.arms, arguments.seeds, arguments.jobs)
+
+
+def read(run: Path, arm: str, seed: int) -> Run:
+    curve, evaluations = curve_of(run), records_of(run, "eval")
+    first, last, tokens = evaluations[0], evaluations[-1], records_of(run, "step")[-1]["tokens_so_far"]
+    return Run(
+        arm=arm,
+        seed=seed,
+        before=curve[0][1],
+        half=within(curve, tokens / 2),
+        after=curve[-1][1],
+        area=area(curve),
+        tokens=tokens,
+        length=(first["length"], last["length"]),
+        equations=(first["steps_judged"], last["steps_judged"]),
+        true=(first["components"][STEP_CHECK], last["components"][STEP_CHECK]),
+        seconds=json.loads((run / "summary.json").read_text())["seconds"],
+        curve=curve,
+    )
+
+
+def area(curve: Curve) -> float:
+    """The mean accuracy over the tokens, by trapezoids."""
+    under = sum((right - left) * (low + high) / 2 for (left, low), (right, high) in pairwise(curve))
+    return under / (curve[-1][0] - curve[0][0])
+
+
+def tables(runs: Sequence[Run]) -> str:
+    """What was learnt; then what became of the completions."""
+    arms = {arm: [run for run in runs if run.arm == arm] for arm in dict.fromkeys(run.arm for run in runs)}
+    return "\n\n".join(
+        table(
+            {ARMS[arm].label: [cell(mine, runs) for cell in cells.values()] for arm, mine in arms.items()}, list(cells)
+        )
+        for cells in (LEARNT, BECAME)
+    )
+
+
+def table(rows: Mapping[str, Sequence[str]], columns: Sequence[str]) -> str:
+    lines = [["rewarded by", *columns], ["---"] * (1 + len(columns)), *([name, *cells] for name, cells in rows.items())]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def against_outcome(runs: Sequence[Run], all_runs: Sequence[Run]) -> str:
+    """Points more than outcome alone of the same seed, after; empty for outcome itself."""
+    plain = {run.seed: run.after for run in all_runs if run.arm == "outcome"}
+    gains = [100 * (run.after - plain[run.seed]) for run in runs if run.seed in plain and run.arm != "outcome"]
+    return ", ".join(f"{gain:+.1f}" for gain in gains)
+
+
+def percent(shares: Iterable[float]) -> str:
+    return f"{100 * statistics.mean(shares):.1f} %"
+
+
+def changed(pairs: Iterable[tuple[float, float]], form: str) -> str:
+    """The means before and after."""
+    before, after = (statistics.mean(values) for values in zip(*pairs, strict=True))
+    return f"{before:{form}} → {after:{form}}"
+
+
+Cell = Callable[[Sequence[Run], Sequence[Run]], str]  # of the arm's runs, and of all
+LEARNT: Mapping[str, Cell] = {
+    "held-out accuracy before → after, by seed": lambda runs, _: ", ".join(
+        f"{100 * run.before:.1f} → {100 * run.after:.1f}" for run in runs
+    ),
+    "mean after": lambda runs, _: percent(run.after for run in runs),
+    "against outcome alone, points": against_outcome,
+    "at half the tokens": lambda runs, _: percent(run.half for run in runs),
+    "mean of the curve": lambda runs, _: percent(run.area for run in runs),
+}
+BECAME: Mapping[str, Cell] = {
+    "tokens sampled": lambda runs, _: f"{statistics.mean(run.tokens for run in runs):,.0f}",
+    "tokens of an answer": lambda runs, _: changed((run.length for run in runs), ".1f"),
+    "equations of an answer": lambda runs, _: changed((run.equations for run in runs), ".2f"),
+    "share of them true": lambda runs, _: changed((run.true for run in runs), ".3f"),
+    "seconds": lambda runs, _: f"{statistics.mean(run.seconds for run in runs):.0f}",
+}
+
+if __name__ == "__main__":
+    main()
