@@ -19,9 +19,9 @@ from tests.unit.trainer_client.stand_in import StandIn
 from trainer_client import train
 from trainer_client.errors import RankLost
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(600)
 SMALL = ("--sft.steps", "10", "--rl.steps", "8", "--run.checkpoint_every", "4")
-WAIT_SECONDS = 150
+WAIT_SECONDS = 200
 
 
 @pytest.fixture

@@ -66,11 +66,13 @@ LONELY: list[float | None] = [1.0, 0.0, None, None]
 GFPO = {"gfpo": {"metric": "length", "keep": 2}}
 ADAPTIVE = {"very_hard": 3, "hard": 3, "medium": 2, "easy": 2, "window": 5, "warm_up": 4}
 
-CASES: dict[str, Case] = {
-    name: _preset(name, **({"advantage": GFPO} if name == "gfpo" else {})) for name in PRESETS
-} | {
+NEEDED = {  # what a preset leaves to the configuration, or has for larger groups
+    "gfpo": {"advantage": GFPO},
+    "gdpo": {"advantage": {"objectives": {"weights": {"math": 1.0, "format": 0.5}}}},
+}
+
+CASES: dict[str, Case] = {name: _preset(name, **NEEDED.get(name, {})) for name in PRESETS} | {
     "deviation of the batch": _plain(advantage={"scale": "batch"}),
-    "objectives, whitened": _plain(advantage={"objectives": {"weights": {"math": 1.0, "format": 0.5}}}),
     "process, outcome as a step": _preset("grpo_process", advantage={"process": {"outcome_as_step": True}}),
     "gfpo with a window of difficulty": _preset("gfpo", advantage={"gfpo": {"adaptive": ADAPTIVE}}),
     "ppo, shared trunk": _preset("ppo", critic={"trunk": "shared"}),
@@ -232,7 +234,7 @@ def exchanged(ranks: Ranks) -> dict[str, Any]:
 def be_a_rank(directory: str) -> None:
     """One rank, told by torchrun's variables which; writes what it learnt into DIRECTORY/RANK.pt."""
     torch.set_num_threads(1)
-    with open_ranks(60) as ranks:
+    with open_ranks(300) as ranks:
         made = {name: learnt(case, 8, ranks) for name, case in CASES.items()}
         more = {"demonstrated": demonstrated(3, ranks), "exchanged": exchanged(ranks)}
         torch.save({"learnt": made, **more}, f"{directory}/{ranks.rank}.pt")

@@ -17,7 +17,7 @@ from trainer_client.launch import process_count, process_name
 from trainer_client.ranks import ALONE, Ranks, joined, open_ranks
 
 SIZE = 2
-pytestmark = pytest.mark.timeout(240)  # two processes begin with the first case
+pytestmark = pytest.mark.timeout(400)  # two processes begin with the first case
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
         with log.open("w") as told:
             workers.append(subprocess.Popen(command, env={**environment, "RANK": str(rank)}, stderr=told))
     try:
-        assert [worker.wait(200) for worker in workers] == [0] * SIZE, [log.read_text() for log in logs]
+        assert [worker.wait(300) for worker in workers] == [0] * SIZE, [log.read_text() for log in logs]
     finally:
         for worker in workers:
             worker.kill()
