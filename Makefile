@@ -14,7 +14,7 @@ export OMP_NUM_THREADS ?= 1
 TEST_PROCESSES ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve demo test check format acceptance acceptance-code soak-code test-compose bench-score bench-sandbox bench-demo bench-algorithms bench-process bench-critic bench-math bench-checks checks-page fuzz-math up down clean
+.PHONY: help install serve demo test check format acceptance acceptance-code acceptance-sample soak-code test-compose bench-score bench-sandbox bench-demo bench-algorithms bench-process bench-critic bench-math bench-checks checks-page fuzz-math up down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ acceptance: $(INSTALLED) ## whole corpora and recipes (slow)
 acceptance-code: $(INSTALLED) ## hostile, legitimate, reference and mutated programs, as root and as an ordinary user (needs ../shared)
 	$(BIN)/python -m tests.acceptance.judge_corpora
 	$(BIN)/python -m tests.acceptance.judge_corpora --user 65534 --base
+
+acceptance-sample: $(INSTALLED) ## 225,600 samples drawn, judged, killed and gone on with; the files are read by sft and dpo (5 to 20 minutes)
+	$(BIN)/python -m tests.acceptance.sample_scale $(ACCEPTANCE_SAMPLE)
 
 soak-code: $(INSTALLED) ## 10,000 ordinary and hostile programs in a row: nothing may grow (needs ../shared)
 	$(BIN)/python -m tests.acceptance.soak $(SOAK)

@@ -71,8 +71,9 @@ def load_model(directory: Path, device: torch.device) -> LanguageModel:
     """
     if not (directory / "config.json").is_file():
         raise DataError(f"model.path {directory} is no Hugging Face directory: it has no config.json")
+    loaded: Any
     try:
-        network, report = AutoModelForCausalLM.from_pretrained(
+        loaded = AutoModelForCausalLM.from_pretrained(
             directory, dtype=torch.float32, local_files_only=True, output_loading_info=True
         )
         tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)
@@ -81,6 +82,7 @@ def load_model(directory: Path, device: torch.device) -> LanguageModel:
             f"cannot load the model in {directory}: {error}\nIs the directory whole, and are config.json, weights and "
             "tokenizer of the same model?"
         ) from error
+    network, report = loaded
     _check_whole(directory, network, report["missing_keys"])
     _check_vocabulary(directory, network, tokenizer)
     return _assemble(network, tokenizer, device)

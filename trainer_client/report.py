@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 PICTURE = "reward.png"
 SUMMARY = "summary.json"
 SMOOTHING_STEPS = 10
+SHOWN_ALARMS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
     """Accuracies are shares of held-out problems, None where nothing was judged; `seconds` is this process's wall time.
 
-    `unscored` and `skipped` are totals over the RL steps.
+    `unscored` and `skipped` are totals over the RL steps; `alarms` are those of the monitor, with their steps.
     """
 
     run: str
@@ -33,6 +34,7 @@ class Summary:
     skipped: int
     bad_gradients: int
     seconds: float
+    alarms: list[str] = field(default_factory=list)
 
 
 def write_report(
@@ -55,6 +57,7 @@ def write_report(
         skipped=sum(record["skipped"] for record in steps),
         bad_gradients=bad_gradients,
         seconds=round(seconds, 1),
+        alarms=[f"step {step['step']}: {message}" for step in steps for message in step.get("alarms", [])],
     )
     draw_rewards(steps, evaluations, summary, run_dir / PICTURE)
     (run_dir / SUMMARY).write_text(json.dumps(asdict(summary), indent=2) + "\n", encoding="utf-8")
@@ -72,10 +75,23 @@ def summary_lines(summary: Summary) -> list[str]:
         f"held-out accuracy  {_percent(summary.accuracy_before)} -> {_percent(summary.accuracy_after)}{gain}",
         f"                   {summary.problems} problems; {summary.sft_steps} SFT steps, {summary.rl_steps} RL steps, "
         f"{summary.rollouts} rollouts{lost}, {summary.seconds:.0f} s",
+        *_troubles(summary),
         f"picture            {summary.picture}",
         f"run                {summary.run}",
         f"model              {summary.model}",
     ]
+
+
+def _troubles(summary: Summary) -> list[str]:
+    """What the accuracies alone would not tell."""
+    lines = []
+    if summary.bad_gradients:
+        lines.append(f"gradients          {summary.bad_gradients} were not finite; their optimizer steps were left out")
+    for number, alarm in enumerate(summary.alarms[:SHOWN_ALARMS]):
+        lines.append(f"{'' if number else 'alarms':<19}{alarm}")
+    if len(summary.alarms) > SHOWN_ALARMS:
+        lines.append(f"{'':<19}and {len(summary.alarms) - SHOWN_ALARMS} more: see {SUMMARY}")
+    return lines
 
 
 def moving_average(values: Sequence[float], width: int) -> list[float]:

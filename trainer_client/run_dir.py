@@ -148,6 +148,7 @@ def replace_text(path: Path, text: str) -> None:
             os.fsync(file.fileno())
         unfinished.replace(path)
     except OSError as error:
+        unfinished.unlink(missing_ok=True)
         raise CheckpointError(not_written(path, error)) from error
 
 

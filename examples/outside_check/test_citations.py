@@ -37,6 +37,6 @@ def test_sources_that_are_none_are_the_callers_fault(gold: Any) -> None:
 
 @pytest.mark.parametrize("unit", ["[", "[1", "[1,", "[1] ", "a. ", ".", "1.1", "[1 ,", "\n", "</think>", "９"])
 def test_a_megabyte_is_linear_work(unit: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     judge(unit * (1_000_000 // len(unit)))
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 from tests.trainer_command import Command
+from trainer_client.run_dir import alone_in
 
 CONFIG = """
 [run]
@@ -107,3 +109,13 @@ def test_killed_and_resumed_sequence_equals_an_uninterrupted_one(tmp_path: Path,
     again = whole("--resume", "--comparison.limit", "5")
     assert again.count("done before") == len(STAGES)
     assert {row["problems"] for row in whole.report()["stages"] if "accuracy" in row} == {5}
+
+    with alone_in(whole.run):
+        assert "another process works in" in whole("--resume", expected=1)
+    marker = whole.run / "2-rl" / "stage.json"
+    marker.write_text(marker.read_text()[:20])
+    assert "stage.json cannot be read" in whole("--resume", expected=1)
+    shutil.rmtree(whole.run / "2-rl")
+    told = whole("--resume", expected=1)
+    assert "stage 3-rejection-sampling began with other settings, or from a stage that was since made anew" in told
+    assert not (whole.run / "2-rl").exists()

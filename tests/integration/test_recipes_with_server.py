@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import signal
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
+from tests.server_process import running_server
 from tests.trainer_command import Command, without_times
+from trainer_client.run_dir import alone_in
 
 TASK = "addition = { terms = 2, max_number = 20, train_problems = 300, held_out_problems = 40 }"
 SFT = """
@@ -129,6 +133,8 @@ def test_killed_and_interrupted_sampling_loses_nothing_and_repeats_nothing(
     summary = stopped.value("summary.json")
     assert not summary["complete"]
     assert killed_at < summary["position"] == stopped.position() < 300
+    with alone_in(stopped.run):
+        assert "another process works in" in stopped("--resume", expected=1)
     assert len(stopped.rows("judged.jsonl")) == summary["drawn"] == 4 * summary["position"]
     stopped("--resume")
     for name in ("samples.jsonl", "judged.jsonl"):
@@ -218,6 +224,82 @@ def test_killed_preference_learning_equals_an_uninterrupted_one(
     assert summary["pairs"]["pairs"] == len(whole.rows("pairs.jsonl"))
     for pair in whole.rows("pairs.jsonl"):
         assert pair["chosen_reward"] > pair["rejected_reward"]
+
+
+def test_student_that_does_not_know_a_character_learns_nothing_of_it(folder: Path, sampled: Command) -> None:
+    """Distillation into a model with another tokenizer."""
+    config = f"""
+    [model.fresh]
+    hidden = 16
+    intermediate = 32
+    alphabet = "01234567+=-;. "
+    [problems]
+    path = "{sampled.run / "samples.jsonl"}"
+    [sft]
+    steps = 2
+    """
+    kept = sampled.rows("samples.jsonl")
+    unread = sum(bool(set("89") & set(row["prompt"] + row["completion"])) for row in kept)
+    student = Command("sft", config, folder / "other-alphabet")
+    assert f"{unread} of {len(kept)} demonstrations are left out" in student()
+    assert student.value("summary.json")["unknown"] == unread
+    assert 0 < unread < len(kept)
+    blind = Command("sft", config.replace("01234567", "a"), folder / "blind")
+    assert f"none of {len(kept)} demonstrations fits the model" in blind(expected=1)
+
+
+def test_rules_that_change_before_a_resume_end_the_run_and_nothing_is_mixed(
+    folder: Path, student: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server asks for a key, too: without it the run does not begin, and is told how to name it."""
+    monkeypatch.setenv("KEY_OF_THE_TEST", "nobody knows")
+    keyed = ("--reward.profile", "mine", "--reward.api_key_env", "KEY_OF_THE_TEST")
+    run = asked("sample", SAMPLE, student, folder / "rules", *keyed)
+    for weight, resume in ((1.0, False), (0.5, True)):
+        with running_server(folder / "log", **server_with_profile(folder, weight)) as (url, _):
+            if not resume:
+                told = asked("sample", SAMPLE, student, folder / "no-key", "--reward.url", url)(expected=1)
+                assert "unauthorized (HTTP 401)" in told
+                assert "reward.api_key_env" in told
+            more = ("--resume", "--problems.limit", "20") if resume else ("--problems.limit", "8")
+            told = run("--reward.url", url, *more, expected=int(resume))
+    assert "two sets of rules do not belong in one file" in told
+    assert len(run.rows("judged.jsonl")) == 8 * 4
+    rules = run.value("progress.json")["state"]["profile_hash"]
+    assert {row["provenance"]["profile_hash"] for row in run.rows("judged.jsonl")} == {rules}
+
+
+def server_with_profile(folder: Path, weight: float) -> dict[str, str]:
+    """The environment of a server that asks for a key and has the profile `mine`."""
+    profiles = folder / "profiles"
+    profiles.mkdir(exist_ok=True)
+    (profiles / "mine.toml").write_text(f"""
+    description = "a right answer in the right form"
+    checks = [{{ check = "math" }}, {{ check = "format", weight = {weight} }}]
+    """)
+    return {"REWARD_SERVER_PROFILES_DIR": str(profiles), "REWARD_SERVER_API_KEY": "nobody knows"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_while_a_server_is_waited_for_ends_at_once(
+    folder: Path, student: Command, number: signal.Signals
+) -> None:
+    alone = asked("sample", SAMPLE, student, folder / f"waiting-{number}", "--reward.url", "http://127.0.0.1:9")
+    waiting = folder / f"waiting-{number}" / "samples.jsonl"
+
+    def send() -> None:
+        while not waiting.exists():
+            time.sleep(0.01)
+        time.sleep(1.0)
+        signal.pthread_kill(threading.main_thread().ident or 0, number)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    started = time.monotonic()
+    assert "go on later with --resume" in alone("--reward.max_wait_seconds", "100", expected=130)
+    assert time.monotonic() - started < 60
+    sender.join()
+    assert not alone.value("summary.json")["complete"]
 
 
 def test_server_that_is_not_there_gives_no_rewards(folder: Path, student: Command) -> None:

@@ -62,7 +62,7 @@ def as_nobody(copy: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     drop = ["setpriv", f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups", "--bounding-set=-all"]
     environment = {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1", "PATH": os.defpath}
     command = [*drop, _SYSTEM_PYTHON, *arguments]
-    return subprocess.run(command, env=environment, cwd=copy, capture_output=True, text=True, timeout=100, check=False)
+    return subprocess.run(command, env=environment, cwd=copy, capture_output=True, text=True, timeout=200, check=False)
 
 
 def test_ordinary_user_gets_a_level_without_uids_of_its_own(readable_copy: Path) -> None:

@@ -173,7 +173,9 @@ def finish(course: Course, headline: Sequence[str], more: dict[str, Any], starte
     }
     replace_text(course.directory / SUMMARY, json.dumps(summary, indent=2) + "\n")
     _draw(steps, headline, course.directory / PICTURE)
-    Console(highlight=False).print(_table(summary))
+    console = Console(highlight=False)
+    console.print(f"model in {model_dir}", soft_wrap=True, markup=False)
+    console.print(_table(summary))
     return summary
 
 
@@ -205,7 +207,7 @@ def _draw(steps: Sequence[dict[str, Any]], names: Sequence[str], path: Path) -> 
 
 
 def _table(summary: dict[str, Any]) -> Table:
-    table = Table(title=f"model in {summary['model']}", title_justify="left")
+    table = Table()
     for name in ("", "first", "last"):
         table.add_column(name, justify="right" if name else "left")
     for name, value in summary["metrics"].items():

@@ -38,7 +38,9 @@ def evaluate_command(config: EvalCommandConfig) -> Row:
     console = Console(highlight=False)
     with begun(config, (*REACHING, "problems.limit", "ks", "confidence"), sources) as directory:
         results = _evaluated(config, directory, console)
-    console.print(results_table(results, f"{config.problems.path or 'built-in task'}: {directory / RESULTS}"))
+    source = config.problems.path or "built-in task"
+    console.print(f"{source}: {directory / RESULTS}", soft_wrap=True, markup=False)
+    console.print(results_table(results))
     return results
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -161,7 +162,10 @@ def _show(report: Row, directory: Path, console: Console) -> None:
 
 def stages_table(rows: Sequence[Row], confidence: float) -> Table:
     """The stages as a person reads them, in per cent."""
-    table = Table(title="every model on the same held-out problems, with its interval", title_justify="left")
+    title = "every model on the same held-out problems, with its interval"
+    table = Table(
+        title=title, title_justify="left", box=SIMPLE_HEAD, show_edge=False, collapse_padding=True, pad_edge=False
+    )
     others = sorted({name for row in rows for name in row.get("components", {})})
     names = ("stage", "accuracy", f"{100 * confidence:.0f} %", "tokens", "format", *others, "seconds")
     for name in names:
@@ -177,7 +181,7 @@ def _cells(row: Row) -> tuple[str, str, str, str]:
     accuracy = row.get("accuracy")
     if accuracy is None:
         return "", "", "", ""
-    bounds = f"{100 * accuracy['low']:.1f} .. {100 * accuracy['high']:.1f}"
+    bounds = f"{100 * accuracy['low']:.1f}..{100 * accuracy['high']:.1f}"
     tokens = "" if row["mean_tokens"] is None else f"{row['mean_tokens']:.1f}"
     return f"{100 * accuracy['value']:.1f} %", bounds, tokens, _percent(row["format_rate"])
 

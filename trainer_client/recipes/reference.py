@@ -107,7 +107,7 @@ def compute_reference(
     directory.mkdir(exist_ok=True)
     values, lengths = directory / LOG_PROBS, directory / LENGTHS
     of = fingerprint(pairs.path)
-    with Ledger(directory / PROGRESS, [values, lengths]) as ledger:
+    with _opened(directory) as ledger:
         if ledger.state.get("of", of) != of:
             raise CheckpointError(f"{directory} belongs to other pairs: remove it, then --resume computes it again")
         done = int(ledger.state.get("pairs", 0))
@@ -122,6 +122,13 @@ def compute_reference(
             )
             show(done)
     return ReferenceLogProbs(directory)
+
+
+def _opened(directory: Path) -> Ledger:
+    try:
+        return Ledger(directory / PROGRESS, [directory / LOG_PROBS, directory / LENGTHS])
+    except CheckpointError as error:
+        raise CheckpointError(f"{error}. Or remove {directory}: --resume computes it again") from error
 
 
 @torch.no_grad()

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from trainer_client.config import ModelConfig, RewardConfig
-from trainer_client.errors import ConfigError, DataError, RewardUnavailable
+from trainer_client.errors import ConfigError, DataError, RewardRejected, RewardUnavailable
 from trainer_client.rewards import RewardScorer
 from trainer_client.run_dir import Recipe, alone_in, open_run_dir, read_config, settings_changes, write_config
-from trainer_client.types import Example, Judged
+from trainer_client.types import Example, Judged, RolloutScore
 
 BLOCKS, BLOCK_BYTES = 256, 4096
 TRIED = 8  # problems that may be unfit before the profile is called unfit for the file
@@ -61,7 +61,7 @@ def check_server(
     RewardUnavailable, RewardRejected, ConfigError; DataError when the profile can judge none of them.
     """
     for example in problems[:TRIED]:
-        score = scorer.judge(example, example.completion or "")
+        score = _judged(scorer, example)
         if score.judged is not Judged.SKIPPED:
             break
     else:
@@ -76,6 +76,15 @@ def check_server(
         raise ConfigError(
             f"profile {config.profile!r} has no component {', '.join(missing)}; it has {sorted(score.components)}"
         )
+
+
+def _judged(scorer: RewardScorer, example: Example) -> RolloutScore:
+    try:
+        return scorer.judge(example, example.completion or "")
+    except RewardRejected as error:
+        if error.code != "unauthorized":
+            raise
+        raise ConfigError(f"{error}. Name the environment variable that holds the key in reward.api_key_env") from error
 
 
 def model_identity(config: ModelConfig, seed: int) -> dict[str, str]:

@@ -73,7 +73,8 @@ def sample(config: SampleConfig) -> Tally:
         tally = _sampled(config, directory, console)
         if config.parquet == "yes" or (config.parquet == "auto" and is_there()):
             write_parquet(directory / SAMPLES, directory / PARQUET, tally.kept, console)
-    console.print(tally_table(tally, directory))
+    console.print(f"samples in {directory / SAMPLES}", soft_wrap=True, markup=False)
+    console.print(tally_table(tally))
     return tally
 
 
@@ -203,9 +204,9 @@ def _summarise(directory: Path, tally: Tally, total: int) -> None:
     replace_text(directory / SUMMARY, json.dumps(told, indent=2) + "\n")
 
 
-def tally_table(tally: Tally, directory: Path) -> Table:
+def tally_table(tally: Tally) -> Table:
     """What is printed at the end."""
-    table = Table(title=f"samples in {directory / SAMPLES}", title_justify="left", show_header=False)
+    table = Table(show_header=False)
     table.add_column()
     table.add_column(justify="right")
     table.add_row("prompts", str(tally.prompts))

@@ -112,9 +112,9 @@ def pass_rate(row: Row) -> Row:
     return {"id": row["id"], "pass_rate": sum(right) / len(right) if right else None, "samples": len(right)}
 
 
-def results_table(results: Row, title: str) -> Table:
+def results_table(results: Row) -> Table:
     """The numbers as a person reads them, in per cent."""
-    table = Table(title=title, title_justify="left")
+    table = Table()
     for name in ("metric", "value", "interval", "problems"):
         table.add_column(name, justify="left" if name == "metric" else "right")
     for name, estimate in _estimates(results):

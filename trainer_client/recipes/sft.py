@@ -58,26 +58,35 @@ def sft(config: SftCommandConfig) -> dict[str, Any]:
                 course.learn(take_step, evaluation)
         finally:
             course.log.close()
-        about = {"demonstrations": len(demonstrations), "left_out": demonstrations.left_out}
+        about = {
+            "demonstrations": len(demonstrations),
+            "left_out": demonstrations.left_out,
+            "unknown": demonstrations.unknown,
+        }
         return finish(course, ["loss"], about, started)
 
 
 class Demonstrations:
-    """The problems whose prompt, and whose prompt with completion, fit the model; `left_out` counts the others."""
+    """The problems whose prompt, and whose prompt with completion, fit the model; `left_out` counts the others.
+
+    Of those `unknown` hold characters that the tokenizer does not know: the model would learn the unknown token.
+    """
 
     def __init__(self, config: ProblemsConfig, model: LanguageModel, notice: Notice) -> None:
         self._builder: PromptBuilder = prompt_builder(config, model.tokenizer)
         self._model, self._limit = model, config.max_prompt_tokens
+        self._unread = frozenset({model.tokenizer.unk_token_id}) - {None, *model.eos_ids}  # GPT-2's ends texts, too
         tell_of_rejected(config.path, notice)
         tell_of_prompts(config.path, config, notice)
         examples = open_problems(config, notice, demonstrated=True)
         numbered = watched(enumerate(examples), "looking at demonstrations", len(examples), notice)
+        self.unknown = 0
         self._examples = Chosen(examples, (place for place, example in numbered if self._fits(example)))
         self.left_out = len(examples) - len(self._examples)
         if not self._examples:
-            raise DataError(f"none of {len(examples)} demonstrations fits; see problems.max_prompt_tokens")
+            raise DataError(f"none of {len(examples)} demonstrations fits the model: {self._told()}")
         if self.left_out:
-            notice(f"{self.left_out} demonstrations are too long and are left out")
+            notice(f"{self.left_out} of {len(examples)} demonstrations are left out: {self._told()}")
 
     def __len__(self) -> int:
         return len(self._examples)
@@ -88,6 +97,13 @@ class Demonstrations:
 
     def _fits(self, example: Example) -> bool:
         prompt = self._builder.prompt(example)
+        completion = demonstration_ids(self._model, prompt)
+        if self._unread.intersection((*prompt.token_ids, *completion[:-1])):
+            self.unknown += 1
+            return False
         room = getattr(self._model.network.config, "max_position_embeddings", None)
-        length = len(prompt.token_ids) + len(demonstration_ids(self._model, prompt))
-        return fits(prompt, self._limit) and (room is None or length <= room)
+        return fits(prompt, self._limit) and (room is None or len(prompt.token_ids) + len(completion) <= room)
+
+    def _told(self) -> str:
+        too_long = f"{self.left_out - self.unknown} are too long (problems.max_prompt_tokens, or the model's positions)"
+        return f"{too_long}, {self.unknown} hold characters that its tokenizer does not know"

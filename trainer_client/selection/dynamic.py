@@ -47,7 +47,7 @@ def refill(live: int, seen: int, wanted: int, batches: int, config: DynamicSampl
     if batches >= config.max_batches:
         return Refill(0, full=False)
     expected = math.ceil(config.surplus * missing * seen / live) if live else wanted
-    return Refill(max(min(expected, wanted), 1), full=False)
+    return Refill(min(expected, wanted), full=False)
 
 
 def taken_groups(live: Sequence[bool], wanted: int) -> list[int]:

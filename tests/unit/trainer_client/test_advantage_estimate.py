@@ -103,6 +103,13 @@ def test_two_ranks_with_whole_groups_get_what_one_process_gets(name: str, kl_bet
 
 
 @pytest.mark.parametrize("name", CONFIGS)
+def test_without_a_kl_weight_no_kl_is_asked_for(name: str) -> None:
+    known = evidence(2)
+    without = estimated(CONFIGS[name], replace(known, kl=None))
+    assert torch.equal(without.tokens, estimated(CONFIGS[name], known).tokens)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
 def test_nothing_but_actions_of_scored_members_gets_an_advantage(name: str) -> None:
     known = evidence(2)
     got = estimated(CONFIGS[name], known)

@@ -34,6 +34,22 @@ def test_numbers_worked_by_hand() -> None:
     assert population.deviation == pytest.approx(math.sqrt(14 / 4), abs=1e-15)
 
 
+def test_one_value_is_its_mean_and_two_have_a_deviation() -> None:
+    one = global_moments(tensor([7.5]), torch.tensor([True]), 1)
+    assert (one.count, one.mean, one.deviation) == (1.0, 7.5, 0.0)
+    two = global_moments(tensor([1.0, 3.0]), torch.tensor([True, True]), 1)
+    assert (two.count, two.mean) == (2.0, 2.0)
+    assert two.deviation == pytest.approx(math.sqrt(2), abs=1e-15)
+
+
+def test_masks_of_numbers_and_values_in_single_precision_are_taken_as_well() -> None:
+    values = torch.tensor([[1e5, 1e5 + 0.25, 1e5 + 1.0, -3.0]], dtype=torch.float32)
+    mask = torch.tensor([[1.0, 1.0, 1.0, 0.0]])
+    found, exact = global_moments(values, mask, 1), global_moments(values.double(), mask.bool(), 1)
+    assert found == exact
+    assert whiten(values, mask, 1, 0.0)[0, 3].item() == 0.0
+
+
 @given(st.lists(finite, min_size=2, max_size=30), st.lists(finite, min_size=1, max_size=30))
 def test_two_halves_combined_are_the_whole(left: list[float], right: list[float]) -> None:
     halves = [tensor(left), tensor(right)]
@@ -83,7 +99,7 @@ def test_whitened_values_have_mean_zero_and_deviation_one() -> None:
     assert not whiten(values, mask, 1, 0.0)[~mask].any()
 
 
-@pytest.mark.parametrize("value", [0.0, 0.1, 1.2, -3.7, 1e8])
+@pytest.mark.parametrize("value", [0.0, 0.1, 1.2, -3.7, 12345.678, 1e8])
 @pytest.mark.parametrize("count", [1, 2, 7, 1000])
 def test_equal_values_whiten_to_exact_zeros(value: float, count: int) -> None:
     values = torch.full((1, count), value, dtype=torch.float64)

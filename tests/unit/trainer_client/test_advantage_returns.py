@@ -17,6 +17,7 @@ from trainer_client.advantages import (
     kl_shaped_rewards,
     reward_at_last_action,
 )
+from trainer_client.advantages.returns import last_actions
 
 
 def rows(*values: list[float]) -> Tensor:
@@ -137,6 +138,16 @@ def test_the_reward_lies_on_the_last_action() -> None:
     mask = torch.tensor([[1, 1, 0, 1, 0], [0, 0, 0, 0, 0], [1, 0, 0, 0, 0]])
     got = reward_at_last_action(torch.tensor([2.0, 3.0, 4.0], dtype=torch.float64), mask)
     assert got.tolist() == [[0, 0, 0, 2, 0], [0] * 5, [4, 0, 0, 0, 0]]
+
+
+def test_a_row_without_actions_has_no_last_one() -> None:
+    assert last_actions(torch.tensor([[0, 0, 0], [1, 0, 0], [1, 0, 1]])).tolist() == [-1, 0, 2]
+
+
+def test_a_divergence_in_single_precision_is_weighed_in_double() -> None:
+    kl, mask = torch.tensor([[0.1, 0.7]], dtype=torch.float32), torch.ones(1, 2)
+    shaped = kl_shaped_rewards(torch.zeros(1), kl, mask, 0.3)
+    assert shaped.tolist()[0] == [-0.3 * value for value in kl.double().tolist()[0]]
 
 
 def test_kl_is_taken_off_every_action_and_the_reward_added_to_the_last() -> None:

@@ -31,6 +31,7 @@ def test_arms_differ_in_rewards_and_advantages_alone(tmp_path: Path) -> None:
         assert got.reward.profile in PROFILES
         rl = got.rl.model_copy(update={"advantage": plain.rl.advantage})
         reward = got.reward.model_copy(update={"profile": plain.reward.profile})
+        assert ARMS[arm].lr == ARMS[ARMS[arm].baseline].lr
         assert got.model_copy(update={"preset": plain.preset, "rl": rl, "reward": reward}) == plain
 
 

@@ -10,10 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainer_client.config.loss import EntropyConfig, LossConfig
+from trainer_client.control import adapted, current_beta, current_entropy_coef
 from trainer_client.losses.aggregation import StepNormaliser
 from trainer_client.losses.entropy import adapted_entropy_coef, applied_entropy_coef, entropy_loss, entropy_threshold
-from trainer_client.losses.parts import PolicyInputs, StepState
+from trainer_client.losses.parts import LossSums, PolicyInputs, StepState
 from trainer_client.losses.policy_loss import policy_loss
+from trainer_client.progress import Controls
+from trainer_client.selection import DifficultyWindow
 
 ADAPTIVE = EntropyConfig(coef=0.1, target=0.2, delta=0.03, min_coef=0.05, max_coef=0.15)
 
@@ -38,6 +41,22 @@ def test_adaptive_bonus_waits_until_the_entropy_is_low() -> None:
     assert applied_entropy_coef(0.1, 0.21, ADAPTIVE) == 0.0
     assert applied_entropy_coef(0.1, 0.2, ADAPTIVE) == 0.1
     assert applied_entropy_coef(0.1, None, EntropyConfig(coef=0.1)) == 0.1
+
+
+def test_weights_without_a_target_are_the_configured_ones_and_stay() -> None:
+    config = LossConfig.model_validate(
+        {"entropy": {"coef": 0.01}, "kl": {"beta": 0.1, "estimator": "k1", "place": "reward"}}
+    )
+    assert (current_entropy_coef(Controls(), config), current_beta(Controls(), config)) == (0.01, 0.1)
+    assert adapted(Controls(), config, LossSums(tokens=4.0, entropy=2.0), 0.3, 4, DifficultyWindow()) == Controls()
+
+
+def test_adaptive_weight_goes_on_from_where_it_was() -> None:
+    config = LossConfig.model_validate({"entropy": {"coef": 0.01, "target": 0.5, "delta": 0.005}})
+    low = LossSums(tokens=10.0, entropy=1.0)
+    first = adapted(Controls(), config, low, None, 4, DifficultyWindow())
+    second = adapted(first, config, low, None, 4, DifficultyWindow())
+    assert (first.entropy_coef, second.entropy_coef) == (pytest.approx(0.015), pytest.approx(0.02))
 
 
 def test_threshold_worked_by_hand() -> None:

@@ -82,6 +82,17 @@ def test_untrained_policy_has_the_loss_of_a_coin() -> None:
     assert preference_loss(*same, 16, PreferenceConfig()).loss.item() == pytest.approx(math.log(2))
 
 
+def test_a_pair_is_right_when_its_margin_is_above_zero() -> None:
+    for margin, right in ((0.5, 1.0), (0.0, 0.0), (-0.5, 0.0)):
+        assert preference_loss(*pair([margin], [0.0]), 1, PreferenceConfig()).sums.right == right
+
+
+def test_no_pairs_at_all_have_no_loss() -> None:
+    chosen, rejected = side(2, rows=2), side(3, rows=2)
+    nothing = PairSide(rejected.log_probs, rejected.reference_log_probs, torch.zeros_like(rejected.action_mask))
+    assert preference_loss(chosen, nothing, 0, PreferenceConfig()).loss.item() == 0.0
+
+
 def test_cdpo_is_the_mixture_of_both_orders() -> None:
     chosen, rejected = side(4), side(5)
     plain = preference_loss(chosen, rejected, 16, PreferenceConfig()).loss

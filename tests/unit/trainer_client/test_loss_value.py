@@ -62,6 +62,17 @@ def test_loss_and_gradient_worked_by_hand() -> None:
     assert parts.sums.clipped == 1
 
 
+def test_only_errors_that_the_bound_made_larger_are_counted_and_a_single_token_divides_by_one() -> None:
+    ones, zeros = torch.ones(1, 1, dtype=torch.float64), torch.zeros(1, 1, dtype=torch.float64)
+    total = StepNormaliser.of(ones, 3)
+    towards = value_loss(ones, zeros, ones, ones, total, ValueConfig(clip=0.25, coef=1.0))
+    assert (towards.sums.clipped, towards.loss.item()) == (1.0, 0.5 * 0.75**2)
+    away = value_loss(ones, zeros, -ones, ones, total, ValueConfig(clip=0.25, coef=1.0))
+    assert (away.sums.clipped, away.loss.item()) == (0.0, 0.5 * 2**2)
+    assert value_loss(ones, zeros, ones, ones, total, ValueConfig(clip=None)).sums.clipped == 0.0
+    assert value_loss(ones, zeros, ones, zeros, StepNormaliser.of(zeros, 3), ValueConfig()).loss.item() == 0.0
+
+
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 def test_gradient_does_not_depend_on_micro_batches(dtype: torch.dtype) -> None:
     values, old, returns, mask = (tensor.detach().to(dtype) for tensor in tensors(1, rows=64))
@@ -106,3 +117,5 @@ def test_explained_variance_of_known_critics() -> None:
     assert of(-returns) == pytest.approx(-3.0)
     assert value_loss(old, old, torch.ones_like(old), mask, total, config).sums.explained_variance() is None
     assert ValueSums().explained_variance() is None
+    rounded = ValueSums(tokens=3.0, returns=0.3, squared_returns=0.03 + 1e-13, squared_errors=1.0)
+    assert rounded.explained_variance() is None  # returns that differ by rounding alone

@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 
+from trainer_client.config import RewardConfig
 from trainer_client.config.recipes import SampleConfig
-from trainer_client.errors import CheckpointError, ConfigError, DataError
-from trainer_client.recipes.run import BLOCK_BYTES, BLOCKS, begun, fingerprint
+from trainer_client.errors import CheckpointError, ConfigError, DataError, RewardUnavailable
+from trainer_client.recipes.bar import watched
+from trainer_client.recipes.run import BLOCK_BYTES, BLOCKS, begun, check_server, fingerprint
 from trainer_client.run_dir import alone_in
+from trainer_client.types import Example, Judged, RolloutScore
 
 
 @pytest.fixture
@@ -112,3 +115,50 @@ def test_fingerprint_of_large_files_sees_weights_that_were_trained(tmp_path: Pat
     changed[::1000] = bytes([1]) * len(changed[::1000])
     weights.write_bytes(changed)
     assert fingerprint(weights) != before
+
+
+class Scorer:
+    """Judges as told: one score after the other, the last one again and again."""
+
+    def __init__(self, *scores: RolloutScore) -> None:
+        self._scores = list(scores)
+        self.asked: list[str] = []
+
+    def judge(self, example: Example, completion: str) -> RolloutScore:
+        self.asked.append(example.id)
+        return self._scores.pop(0) if len(self._scores) > 1 else self._scores[0]
+
+
+PROBLEMS = [Example(id=str(number), prompt="1+1=", ground_truth="") for number in range(20)]
+UNFIT = RolloutScore(Judged.SKIPPED, None, {"math": None}, reason="gold_invalid: it is empty")
+FINE = RolloutScore(Judged.SCORED, 0.0, {"math": 0.0})
+
+
+def test_problems_that_cannot_be_judged_do_not_stop_a_run_before_it_began() -> None:
+    scorer: Any = Scorer(UNFIT, UNFIT, FINE)
+    check_server(scorer, RewardConfig(), PROBLEMS, ["math"])
+    assert scorer.asked == ["0", "1", "2"]
+    with pytest.raises(ConfigError, match=r"has no component format; it has \['math'\]"):
+        check_server(scorer, RewardConfig(), PROBLEMS, ["math", "format"])
+
+
+@pytest.mark.parametrize(("count", "tried"), [(20, 8), (3, 3)])
+def test_profile_that_judges_none_of_the_first_problems_is_told(count: int, tried: int) -> None:
+    scorer: Any = Scorer(UNFIT)
+    with pytest.raises(DataError, match=rf"none of the first {tried} problems, of the last it says: gold_invalid"):
+        check_server(scorer, RewardConfig(), PROBLEMS[:count], ["math"])
+    assert len(scorer.asked) == tried
+
+
+def test_server_without_a_score_is_told() -> None:
+    scorer: Any = Scorer(RolloutScore(Judged.UNSCORED, None, reason="ConnectError: refused"))
+    with pytest.raises(RewardUnavailable, match=r"gives no score: ConnectError: refused"):
+        check_server(scorer, RewardConfig(), PROBLEMS, [])
+
+
+def test_long_work_is_told_every_few_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter([0.0, 1.0, 6.0, 6.0, 7.0, 12.0, 12.0, 13.0])
+    monkeypatch.setattr("trainer_client.recipes.bar.time.monotonic", lambda: next(now))
+    told: list[str] = []
+    assert list(watched(range(5), "counting", 5, told.append)) == list(range(5))
+    assert told == ["counting 1/5", "counting 3/5"]

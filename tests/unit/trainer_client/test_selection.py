@@ -41,6 +41,13 @@ def test_the_shortest_are_kept_and_of_equals_the_first() -> None:
     assert kept.tolist() == [[False, True, False, True], [True, True, True, False]]
 
 
+def test_an_empty_completion_counts_as_one_token() -> None:
+    rewards, lengths = doubles([0.0, 0.0, 1.0]), torch.tensor([[0, 3, 5]])
+    config = GfpoConfig(metric="token_efficiency", keep=2)
+    kept = kept_members(rewards, lengths, torch.ones(1, 3, dtype=torch.bool), torch.tensor([2]), config)
+    assert kept.tolist() == [[True, False, True]]  # 0/0 would be no number, and last
+
+
 def test_the_highest_reward_per_token_is_kept() -> None:
     rewards = doubles([1.0, 1.0, 0.0, 0.5])
     lengths = torch.tensor([[10, 4, 1, 1]])  # 0.1, 0.25, 0, 0.5
