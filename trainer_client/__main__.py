@@ -8,7 +8,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from trainer_client.errors import TrainerError
+from trainer_client.errors import ConfigError, TrainerError
+from trainer_client.launch import process_count, process_name
 
 USAGE = """usage: trainer-client COMMAND ...
 
@@ -88,7 +89,6 @@ def _r1(argv: list[str]) -> None:
 def _presets(argv: list[str]) -> None:
     from trainer_client.config.benchmarks import BENCHMARKS
     from trainer_client.config.presets import PRESETS
-    from trainer_client.errors import ConfigError
 
     if argv:
         raise ConfigError(f"presets takes no arguments, got {' '.join(argv)}")
@@ -122,14 +122,24 @@ def main(argv: list[str] | None = None) -> int:
         print(f"{came}{USAGE}", file=sys.stderr)
         return 2
     try:
+        _check_processes(words[0])
         COMMANDS[words[0]](words[1:])
     except (TrainerError, OSError) as error:
-        print(f"trainer-client: {error}", file=sys.stderr)
+        print(f"{process_name()}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt as interrupt:
-        print(f"trainer-client: {str(interrupt) or 'interrupted; go on later with --resume'}", file=sys.stderr)
+        print(f"{process_name()}: {str(interrupt) or 'interrupted; go on later with --resume'}", file=sys.stderr)
         return 130
     return 0
+
+
+def _check_processes(command: str) -> None:
+    """Raises ConfigError for a command that torchrun started several times over: each would do all of the work."""
+    if command != "train" and process_count() > 1:
+        raise ConfigError(
+            f"`{command}` is done by one process, but torchrun started {process_count()}: start it without torchrun; "
+            "`train` is the command that several share"
+        )
 
 
 if __name__ == "__main__":

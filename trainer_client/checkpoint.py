@@ -30,6 +30,7 @@ from trainer_client.progress import Progress, Stage, place_of
 
 MANIFEST = "manifest.json"
 UNFINISHED = ".unfinished-"
+RANKS = "ranks"  # what `more` calls the random states of several processes
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Saved:
     """A checkpoint read back. `model_dir` holds the weights; `optimizer` is None between two stages.
 
     `more` are the states of what stands beside the policy, by name: the order of the data with what a curriculum
-    measured, the critic, its optimizer, a moving reference.
+    measured, the critic, its optimizer, a moving reference, the random states of several processes.
     """
 
     progress: Progress
@@ -45,6 +46,17 @@ class Saved:
     optimizer: dict[str, Any] | None
     random_state: dict[str, Any]
     more: dict[str, Any] = field(default_factory=dict)
+
+    def random_state_of(self, rank: int, size: int) -> dict[str, Any]:
+        """The random state of that rank. Raises CheckpointError unless `size` processes made the checkpoint."""
+        states = self.more.get(RANKS, [self.random_state])
+        if len(states) == size:
+            return dict(states[rank])
+        way = "without torchrun" if len(states) == 1 else f"with torchrun --nproc-per-node {len(states)}"
+        raise CheckpointError(
+            f"the run was made by {len(states)} processes, each with random numbers of its own, and cannot go on with "
+            f"{size}: go on {way}, or start a new run from its model (--model.path, --run.dir)"
+        )
 
 
 class CheckpointStore:

@@ -129,6 +129,11 @@ def remaining_line(record: dict[str, Any], total: int) -> str:
     return f"about {left:.0f} s left" if left < 120 else f"about {left / 60:.0f} min left"
 
 
+def silent_display() -> Display:
+    """One that shows nothing: of several processes one speaks."""
+    return Display(Console(quiet=True, force_terminal=False))
+
+
 def step_row(record: dict[str, Any], total: int, held_out: str) -> tuple[str, ...]:
     """The cells of COLUMNS for a step's record; what the stage does not have is empty, and so is a divergence of 0."""
     missing = record.get("unscored", 0) + record.get("skipped", 0)

@@ -5,6 +5,7 @@ TrainerError
 ├── DataError                   a data file or a model directory cannot be used
 ├── CheckpointError             no usable checkpoint, or the run directory is already taken
 ├── AlarmRaised                 the monitor ended the run
+├── RankLost                    another process of the run ended, or does not answer
 └── RewardError                 the reward server
     ├── RewardUnavailable       transient: no connection, overload, time-out, a body that is no answer
     ├── RewardRejected          permanent: the request itself is refused; trying again cannot help
@@ -32,6 +33,10 @@ class CheckpointError(TrainerError):
 
 class AlarmRaised(TrainerError):
     """A metric left its bounds, and the configuration says that this ends the run; the message says how to go on."""
+
+
+class RankLost(TrainerError):
+    """Another of the processes that share the run ended, or does not answer."""
 
 
 class RewardError(TrainerError):

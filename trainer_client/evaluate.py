@@ -8,8 +8,9 @@ from typing import Any
 
 from trainer_client.config import TrainConfig
 from trainer_client.metrics import score_metrics, text_metrics
+from trainer_client.ranks import ALONE, Ranks
 from trainer_client.rewards import RewardScorer
-from trainer_client.rollouts import collect_greedy
+from trainer_client.rollouts import Collected, collect_greedy, shared_out
 from trainer_client.sampler.base import Sampler
 from trainer_client.types import Prompt, ScoredGroup
 
@@ -23,11 +24,24 @@ class Evaluation:
 
 
 def evaluate(
-    sampler: Sampler, scorer: RewardScorer, prompts: Sequence[Prompt], config: TrainConfig, version: int, label: str
+    sampler: Sampler,
+    scorer: RewardScorer,
+    prompts: Sequence[Prompt],
+    config: TrainConfig,
+    version: int,
+    label: str,
+    ranks: Ranks = ALONE,
 ) -> Evaluation:
-    """How the policy does on these prompts. Draws no random number, so it changes nothing that follows."""
-    scoring = scorer.begin(f"eval-{label}")
-    collected = collect_greedy(sampler, scoring, prompts, config.rl.sampler.batch_rows, version)
+    """How the policy does on these prompts. Draws no random number, so it changes nothing that follows.
+
+    Each rank asks its share of them; all have the result.
+    """
+
+    def own_share() -> Collected:
+        scoring = scorer.begin(ranks.label(f"eval-{label}"))
+        return collect_greedy(sampler, scoring, ranks.own(prompts), config.rl.sampler.batch_rows, version)
+
+    collected = shared_out(ranks, own_share)
     metrics = score_metrics(collected.groups, config.evaluation.accuracy_component)
     metrics |= text_metrics(collected.groups)
     metrics["problems"] = len(prompts)

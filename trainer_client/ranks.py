@@ -11,15 +11,20 @@ torch.distributed.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import random
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 import torch.distributed as distributed
 from torch import Tensor
 from torch.nn import Parameter
+
+from trainer_client.errors import RankLost, TrainerError
+from trainer_client.launch import process_count
 
 BUCKET_BYTES = 64 * 2**20  # gradients are added so many at a time: few calls, and little memory beside them
 
@@ -27,11 +32,16 @@ Value = TypeVar("Value")
 
 
 class Ranks:
-    """Rank `rank` of `size`, in the default group of torch.distributed where there are several."""
+    """Rank `rank` of `size`, in the default group of torch.distributed where there are several.
 
-    def __init__(self, rank: int = 0, size: int = 1) -> None:
+    `local_rank` counts on this machine alone. What exchanges something raises RankLost when another rank has ended, or
+    did not answer in time.
+    """
+
+    def __init__(self, rank: int = 0, size: int = 1, local_rank: int = 0) -> None:
         self.rank = rank
         self.size = size
+        self.local_rank = local_rank
 
     @property
     def alone(self) -> bool:
@@ -47,21 +57,61 @@ class Ranks:
         """This rank's share of the rows [N]: every `size`-th, so that neighbours of like length are shared out."""
         return index[self.rank :: self.size]
 
+    def own(self, items: Sequence[Value]) -> Sequence[Value]:
+        """This rank's share of the items, every `size`-th; `joined` puts the shares together again."""
+        return items[self.rank :: self.size]
+
+    def seed(self, seed: int) -> int:
+        """The seed of this rank's own random numbers; that of the first is `seed`."""
+        return seed if self.is_first else random.Random(f"{seed}:rank {self.rank}").getrandbits(32)  # noqa: S311
+
+    def label(self, text: str) -> str:
+        """The text, with the rank in it where there are several."""
+        return text if self.alone else f"{text}-rank{self.rank}"
+
     def add(self, sums: Tensor) -> Tensor:
         """The sum over all ranks."""
         if self.alone:
             return sums
         total = sums.clone()
-        distributed.all_reduce(total)
+        with _exchange():
+            distributed.all_reduce(total)
         return total
+
+    def any(self, flag: bool) -> bool:
+        """Whether the flag is up on any rank."""
+        return bool(self.add(torch.tensor(int(flag))))
 
     def gathered(self, value: Value) -> list[Value]:
         """The value of every rank, in the order of the ranks, the same on each; the values are pickled."""
         if self.alone:
             return [value]
         values: list[Value | None] = [None] * self.size
-        distributed.all_gather_object(values, value)
+        with _exchange():
+            distributed.all_gather_object(values, value)
         return values  # type: ignore[return-value]  # every place has been filled
+
+    def each(self, work: Callable[[], Value]) -> list[Value]:
+        """What every rank's work gave; where one failed in a way that can be told, all raise what the first raised.
+
+        The work exchanges nothing by itself.
+        """
+        if self.alone:
+            return [work()]
+        done: Value | TrainerError | OSError
+        try:
+            done = work()
+        except (TrainerError, OSError) as error:
+            done = error
+        results = self.gathered(done)
+        for result in results:
+            if isinstance(result, (TrainerError, OSError)):
+                raise result
+        return cast("list[Value]", results)
+
+    def first(self, work: Callable[[], Value]) -> Value:
+        """What the work gave on the first rank; the others wait for it, and raise what it raised."""
+        return cast("Value", self.each(lambda: work() if self.is_first else None)[0])
 
     def add_gradients(self, parameters: Iterable[Parameter]) -> None:
         """Replace each gradient by the sum over all ranks; one that no rank has stays None, as in one process.
@@ -74,8 +124,7 @@ class Ranks:
         having = self.add(torch.tensor([float(parameter.grad is not None) for parameter in trained]))
         used = [parameter for parameter, count in zip(trained, having.tolist(), strict=True) if count]
         for bucket in _buckets([_gradient(parameter) for parameter in used]):
-            flat = torch.cat([gradient.flatten() for gradient in bucket])
-            distributed.all_reduce(flat)
+            flat = self.add(torch.cat([gradient.flatten() for gradient in bucket]))
             totals = torch.split(flat, [gradient.numel() for gradient in bucket])
             for gradient, total in zip(bucket, totals, strict=True):
                 gradient.copy_(total.view_as(gradient))
@@ -90,16 +139,35 @@ def open_ranks(seconds: float) -> Iterator[Ranks]:
 
     `seconds` is how long one rank waits for the others.
     """
-    size = int(os.environ.get("WORLD_SIZE", "1"))
-    if size == 1:
+    if process_count() == 1:
         yield ALONE
         return
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     distributed.init_process_group(backend, timeout=timedelta(seconds=seconds))
     try:
-        yield Ranks(distributed.get_rank(), size)
+        yield Ranks(distributed.get_rank(), distributed.get_world_size(), int(os.environ.get("LOCAL_RANK", "0")))
     finally:
         distributed.destroy_process_group()
+
+
+def joined(shares: Sequence[Sequence[Value]]) -> list[Value]:
+    """The items of which `Ranks.own` gave the shares, in their order."""
+    longest = max((len(share) for share in shares), default=0)
+    return [share[place] for place in range(longest) for share in shares if place < len(share)]
+
+
+@contextmanager
+def _exchange() -> Iterator[None]:
+    """Says what torch's plain RuntimeError means: the connection is gone, or the time is up."""
+    try:
+        yield
+    except RuntimeError as error:
+        told = str(error).partition("\n")[0]
+        reason = re.sub(r"^\[[^\]]*\] ", "", told).partition(". ")[0]  # without gloo's source line and advice
+        raise RankLost(
+            f"another process of this run ended or does not answer; what it printed tells why ({reason}). "
+            "Go on with --resume and as many processes"
+        ) from error
 
 
 def _gradient(parameter: Parameter) -> Tensor:

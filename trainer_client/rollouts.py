@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from trainer_client.ranks import Ranks, joined
 from trainer_client.rewards import Scoring
 from trainer_client.sampler.base import Sampler
 from trainer_client.types import Prompt, ScoredGroup
@@ -38,6 +39,19 @@ def collect_greedy(
     for batch in generation_batches(prompts, 1, batch_rows):
         scoring.send(sampler.greedy(batch, policy_version))
     return _collected(scoring, start)
+
+
+def shared_out(ranks: Ranks, collect: Callable[[], Collected]) -> Collected:
+    """The groups of all ranks in the order of the prompts, of which each collects its own share (`Ranks.own`).
+
+    Raises on every rank what `collect` raised on one. The seconds are those of the slowest.
+    """
+    parts = ranks.each(collect)
+    return Collected(
+        joined([part.groups for part in parts]),
+        max(part.generate_seconds for part in parts),
+        max(part.reward_seconds for part in parts),
+    )
 
 
 def generation_batches(prompts: Sequence[Prompt], group: int, batch_rows: int) -> Iterator[Sequence[Prompt]]:

@@ -21,14 +21,17 @@ SAMPLES = "samples.jsonl"
 
 
 class RunLog:
-    """Writes the record."""
+    """Writes the record. With `writes` off nothing is written: of several processes one keeps the record."""
 
-    def __init__(self, directory: Path, start: Progress) -> None:
+    def __init__(self, directory: Path, start: Progress, writes: bool = True) -> None:
+        self._writes = writes
         self._metrics = directory / METRICS
         self._samples = directory / SAMPLES
-        for path in (self._metrics, self._samples):
-            cut_back(path, start)
-        self._boards = {stage: _board(directory / "tensorboard", stage, start) for stage in Stage}
+        self._boards: dict[Stage, SummaryWriter] = {}
+        if writes:
+            for path in (self._metrics, self._samples):
+                cut_back(path, start)
+            self._boards = {stage: _board(directory / "tensorboard", stage, start) for stage in Stage}
 
     def close(self) -> None:
         """Write out what TensorBoard still holds."""
@@ -43,7 +46,7 @@ class RunLog:
         self, stage: Stage, step: int, metrics: dict[str, Any], samples: list[dict[str, Any]]
     ) -> dict[str, Any]:
         """Record an evaluation and its samples; returns the record."""
-        for sample in samples:
+        for sample in samples if self._writes else []:
             _append(self._samples, {"stage": stage.value, "step": step, **sample})
         return self._write("eval", stage, step, metrics)
 
@@ -60,6 +63,8 @@ class RunLog:
 
     def _write(self, kind: str, stage: Stage, step: int, metrics: dict[str, Any]) -> dict[str, Any]:
         record = {"kind": kind, "stage": stage.value, "step": step, **metrics}
+        if not self._writes:
+            return record
         _append(self._metrics, record)
         for name, value in flat_numbers(metrics).items():
             self._boards[stage].add_scalar(f"{'eval' if kind == 'eval' else stage.value}/{name}", value, step)

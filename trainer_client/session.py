@@ -11,7 +11,7 @@ import torch
 from torch.nn import Parameter
 from transformers import PreTrainedModel
 
-from trainer_client.checkpoint import CheckpointStore, Saved
+from trainer_client.checkpoint import RANKS, CheckpointStore, Saved
 from trainer_client.config import TrainConfig
 from trainer_client.config.critic import CriticConfig
 from trainer_client.critic import Critic
@@ -21,7 +21,7 @@ from trainer_client.display import Display
 from trainer_client.errors import AlarmRaised, CheckpointError, ConfigError, RewardUnavailable
 from trainer_client.evaluate import evaluate
 from trainer_client.gather import Draw, Gathered
-from trainer_client.interrupts import Interrupts
+from trainer_client.interrupts import Interrupts, Stopped
 from trainer_client.learner import Learner, Rates, move_towards
 from trainer_client.model import load_model, open_model
 from trainer_client.monitor import Alarm
@@ -29,8 +29,9 @@ from trainer_client.optim import build_optimizer, learning_rate
 from trainer_client.policy import frozen_copy_of
 from trainer_client.progress import Progress, Stage
 from trainer_client.randomness import random_state, restore_random_state, seed_everything
+from trainer_client.ranks import ALONE, Ranks
 from trainer_client.rewards import RewardScorer, StepWatch, UnscoredWatch
-from trainer_client.rollouts import Collected, collect_rollouts
+from trainer_client.rollouts import Collected, collect_rollouts, shared_out
 from trainer_client.run_dir import CHECKPOINTS, MEASURED, REFERENCE
 from trainer_client.run_log import RunLog
 from trainer_client.sampler.hf import TransformersSampler
@@ -43,20 +44,26 @@ class Session:
     """A run that is under way.
 
     `progress`, the random states and the state of the data's order kept with it are those after the last finished
-    step; a checkpoint written in the middle of a step, because the rewards failed, goes back to there.
+    step; a checkpoint written in the middle of a step, because the rewards failed, goes back to there. They are the
+    same on all ranks, of which the first alone writes. `whole` is false while the weights are beyond `progress`.
     """
 
-    def __init__(self, config: TrainConfig, directory: Path, scorer: RewardScorer, display: Display) -> None:
+    def __init__(
+        self, config: TrainConfig, directory: Path, scorer: RewardScorer, display: Display, ranks: Ranks = ALONE
+    ) -> None:
         self.config = config
+        self.ranks = ranks
         self.directory = directory
         self.scorer = scorer
         self.display = display
         self.interrupts = Interrupts(display.notice)
-        self.device = open_device(config.run)
+        self.device = open_device(config.run, ranks)
         self.store = CheckpointStore(directory / CHECKPOINTS, config.run.keep_checkpoints, display.notice)
         saved = _saved(config, self.store, display)
+        own_random_state = saved.random_state_of(ranks.rank, ranks.size) if saved else {}
         self.progress = saved.progress if saved else Progress()
-        self.log = RunLog(directory, self.progress)
+        self.whole = True
+        self.log = RunLog(directory, self.progress, writes=ranks.is_first)
         self._more = saved.more if saved else {}
         self._open_model(saved)
         self._open_data()
@@ -67,8 +74,8 @@ class Session:
         self._optimizer_state = saved.optimizer if saved else None
         self.learner: Learner | None = None
         if saved:
-            restore_random_state(saved.random_state, self.sampler.generator)
-        self._random_state = random_state(self.sampler.generator)
+            restore_random_state(own_random_state, self.sampler.generator)
+        self._random_states = self._all_random_states()
         self._order_state = self.rl_data.state()
 
     def _open_model(self, saved: Saved | None) -> None:
@@ -78,7 +85,8 @@ class Session:
         else:
             self.model = open_model(self.config.model, self.device)
         locate_text = self.config.rl.advantage.process is not None
-        self.sampler = TransformersSampler(self.model, self.config.rl.sampler, self.config.seed, locate_text)
+        seed = self.ranks.seed(self.config.seed)
+        self.sampler = TransformersSampler(self.model, self.config.rl.sampler, seed, locate_text)
 
     def _open_data(self) -> None:
         data, component = self.config.data, self.config.evaluation.accuracy_component
@@ -139,7 +147,7 @@ class Session:
     def open_learner(self) -> Learner:
         """All that RL trains, as it is in the checkpoint that this session began with, or new."""
         optimizer = self.open_optimizer(Stage.RL)
-        self.learner = Learner(self.model.network, optimizer, self._open_reference())
+        self.learner = Learner(self.model.network, optimizer, self._open_reference(), ranks=self.ranks)
         if self.config.rl.critic is not None:
             self._open_critic(self.learner, self.config.rl.critic)
         return self.learner
@@ -163,7 +171,8 @@ class Session:
             return None
         directory = self.directory / REFERENCE
         if self.progress.step == 0:
-            self.model.save(directory)
+            if self.ranks.is_first:
+                self.model.save(directory)
             return frozen_copy_of(self.model.network)
         reference = load_model(directory, self.device).network.requires_grad_(False)
         if "reference" in self._more:
@@ -184,17 +193,21 @@ class Session:
         return Rates(learning_rate(config.optim, step, config.steps), critic)
 
     def draw(self, step: int) -> Draw:
-        """What samples and scores groups of the next prompts, for one RL step."""
+        """What samples and scores groups of the next prompts, for one RL step; each rank those of its share."""
 
-        def groups(sampling: int, prompts: int) -> Collected:
+        def own_share(sampling: int, examples: Sequence[Example]) -> Collected:
             return collect_rollouts(
                 self.sampler,
-                self.scorer.begin(f"rl-{step}.{sampling}" if sampling else f"rl-{step}"),
-                self.as_prompts(self.rl_data.take(prompts)),
+                self.scorer.begin(self.ranks.label(f"rl-{step}.{sampling}" if sampling else f"rl-{step}")),
+                self.as_prompts(examples),
                 self.config.rl.group,
                 self.config.rl.sampler.batch_rows,
                 self.progress.policy_version,
             )
+
+        def groups(sampling: int, prompts: int) -> Collected:
+            examples = self.ranks.own(self.rl_data.take(prompts))
+            return shared_out(self.ranks, lambda: own_share(sampling, examples))
 
         return groups
 
@@ -215,6 +228,9 @@ class Session:
 
     def check_server(self) -> None:
         """Have one completion judged before any work is done: address, key, profile and component must be right."""
+        self.ranks.each(self._check_server)
+
+    def _check_server(self) -> None:
         example = self.held_out[0].example
         score = self.scorer.judge(example, example.completion or "")
         name = self.config.evaluation.accuracy_component
@@ -228,9 +244,19 @@ class Session:
 
     def advance(self, **changes: Any) -> None:
         """A step is finished: this is where a checkpoint would go on from."""
+        self._random_states = self._all_random_states()
         self.progress = replace(self.progress, **changes)
-        self._random_state = random_state(self.sampler.generator)
         self._order_state = self.rl_data.state()
+        self.whole = True
+
+    def _all_random_states(self) -> list[dict[str, Any]]:
+        """Those of every rank; kept on each, so that a checkpoint can be written when another rank is gone."""
+        return self.ranks.gathered(random_state(self.sampler.generator))
+
+    def obey(self) -> None:
+        """Raise Stopped on every rank when a signal came to any: the step is whole."""
+        if self.ranks.any(self.interrupts.asked):
+            raise Stopped
 
     def begin_rl(self) -> None:
         """Leave the cold start behind."""
@@ -241,17 +267,21 @@ class Session:
         """Evaluate before the first RL step, after the last, and every `evaluation.every` between."""
         step, every, last = self.progress.step, self.config.evaluation.every, self.config.rl.steps
         due = step in (0, last) or (every > 0 and step % every == 0)
-        if not due or self.log.has_evaluation(Stage.RL, step):
+        if not due or self.ranks.first(lambda: self.log.has_evaluation(Stage.RL, step)):
             return
         version = self.progress.policy_version
         with self.interrupts.at_once():
-            result = evaluate(self.sampler, self.scorer, self.held_out, self.config, version, str(step))
+            result = evaluate(self.sampler, self.scorer, self.held_out, self.config, version, str(step), self.ranks)
         self.display.evaluation(self.log.evaluation(Stage.RL, step, result.metrics, result.samples))
 
     def save(self) -> None:
         """Write a checkpoint of the last finished step, and the pass rates that a curriculum measured."""
+        if not self.ranks.is_first:
+            return
         more = {ORDER: self._order_state, **self._beside_the_policy()}
-        self.store.save(self.progress, self.model, self.optimizer, self._random_state, more)
+        if not self.ranks.alone:
+            more[RANKS] = self._random_states
+        self.store.save(self.progress, self.model, self.optimizer, self._random_states[0], more)
         self.write_pass_rates()
 
     def write_pass_rates(self) -> None:

@@ -11,15 +11,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import Any
 
 from trainer_client.announce import opening_lines
 from trainer_client.batching import rollout_batch
 from trainer_client.config import TrainConfig
 from trainer_client.control import adapted, current_entropy_coef
-from trainer_client.display import Display
-from trainer_client.errors import RewardError
+from trainer_client.display import Display, silent_display
+from trainer_client.errors import RankLost, RewardError
 from trainer_client.gather import gather
 from trainer_client.groups import scored_rows
 from trainer_client.interrupts import Stopped
@@ -39,6 +39,7 @@ from trainer_client.metrics import (
 from trainer_client.monitor import Alarm, examined
 from trainer_client.optim import learning_rate
 from trainer_client.progress import Controls, Stage
+from trainer_client.ranks import open_ranks
 from trainer_client.report import Summary, summary_lines, write_report
 from trainer_client.rewards import RewardScorer
 from trainer_client.run_dir import FINAL_MODEL, alone_in, changed_settings, open_run_dir, write_config
@@ -51,43 +52,53 @@ from trainer_client.update import UpdateResult, update_policy
 def train(config: TrainConfig) -> Summary:
     """Do what the configuration says, or go on with it; returns and prints the summary."""
     started = time.perf_counter()
-    directory = open_run_dir(config)
-    with (
-        alone_in(directory),
-        Display() as display,
-        RewardScorer(config.reward, display.notice) as scorer,
-        closing(Session(config, directory, scorer, display)) as session,
-    ):
-        session.check_server()
-        for change in changed_settings(directory, config):
-            display.notice(f"changed since the run began: {change}")
-        write_config(directory, config)
-        if config.rl.steps:
-            display.notice("\n".join(opening_lines(config.preset, config.rl)))
-        with session.interrupts:
-            learn(session)
-            summary = finish(session, started)
-    print("\n".join(summary_lines(summary)))
+    with ExitStack() as lock, open_ranks(config.reward.max_wait_seconds + config.run.rank_wait_seconds) as ranks:
+        directory = ranks.first(lambda: open_run_dir(config))
+        ranks.first(lambda: lock.enter_context(alone_in(directory)))
+        with (
+            Display() if ranks.is_first else silent_display() as display,
+            RewardScorer(config.reward, display.notice) as scorer,
+            closing(Session(config, directory, scorer, display, ranks)) as session,
+        ):
+            begin(session)
+            with session.interrupts:
+                learn(session)
+                summary = ranks.first(lambda: finish(session, started))
+    if ranks.is_first:
+        print("\n".join(summary_lines(summary)))
     return summary
+
+
+def begin(session: Session) -> None:
+    """Try the server, tell what is new and what will be done, and write down the settings."""
+    config, directory, ranks = session.config, session.directory, session.ranks
+    session.check_server()
+    for change in ranks.first(lambda: changed_settings(directory, config)):
+        session.display.notice(f"changed since the run began: {change}")
+    ranks.first(lambda: write_config(directory, config))
+    if config.rl.steps:
+        session.display.notice("\n".join(opening_lines(config.preset, config.rl)))
 
 
 def learn(session: Session) -> None:
     """Both stages. What ends them where a step is whole, or not yet begun, leaves a checkpoint of the last whole one.
 
-    Raises RewardError as it came, and KeyboardInterrupt, saying how to go on, for the first Ctrl-C or SIGTERM.
+    Raises RewardError and RankLost as they came, and KeyboardInterrupt, saying how to go on, for the first Ctrl-C or
+    SIGTERM; another rank that a signal ended first is lost for that reason.
     """
     try:
         cold_start(session)
         reinforce(session)
-    except RewardError:
+    except (RewardError, RankLost, Stopped) as end:
+        if not session.whole:  # a rank was lost between the parts of an update
+            raise
         session.save()
+        if isinstance(end, Stopped) or (isinstance(end, RankLost) and session.interrupts.asked):
+            stage, step = session.progress.stage.value, session.progress.step
+            raise KeyboardInterrupt(
+                f"interrupted after {stage} step {step}, of which there is a checkpoint: go on with --resume"
+            ) from None
         raise
-    except Stopped:
-        session.save()
-        stage, step = session.progress.stage.value, session.progress.step
-        raise KeyboardInterrupt(
-            f"interrupted after {stage} step {step}, of which there is a checkpoint: go on with --resume"
-        ) from None
 
 
 def cold_start(session: Session) -> None:
@@ -97,11 +108,12 @@ def cold_start(session: Session) -> None:
         return
     optimizer = session.open_optimizer(Stage.SFT)
     for step in range(session.progress.step + 1, config.steps + 1):
-        session.interrupts.obey()
+        session.obey()
         started = time.perf_counter()
         prompts = session.as_prompts(session.sft_data.take(config.batch))
         rate = learning_rate(config.optim, step, config.steps)
-        result = sft_step(session.model, optimizer, prompts, config, rate)
+        session.whole = False
+        result = sft_step(session.model, optimizer, prompts, config, rate, session.ranks)
         bad = session.progress.bad_gradients + (not result.taken)
         session.advance(step=step, sft_cursor=session.sft_data.cursor, bad_gradients=bad)
         metrics = result.metrics() | {"lr": rate, "seconds": {"total": time.perf_counter() - started}}
@@ -118,7 +130,7 @@ def reinforce(session: Session) -> None:
     if session.progress.step == 0:
         session.save()
     for step in range(session.progress.step + 1, steps + 1):
-        session.interrupts.obey()
+        session.obey()
         metrics, alarms = rl_step(session, learner, step)
         session.refresh_reference()
         session.display.step(session.log.step(Stage.RL, step, metrics), steps)
@@ -174,6 +186,7 @@ def learn_from(
     batch = measured(learner, batch, scored_rows(groups), config)
     lesson = lesson_of(groups, batch, config, controls)
     entropy_coef = current_entropy_coef(controls, config.loss)
+    session.whole = False
     result = update_policy(learner, lesson.batch, config, rates, entropy_coef)
     rows = int(lesson.members.sum())
     return result, adapted(controls, config.loss, result.sums, lesson.reward_kl, rows, lesson.window)

@@ -34,6 +34,10 @@ class RunConfig(Section):
     )
     checkpoint_every: int = Field(default=25, ge=0, description="steps between checkpoints; 0 writes only at the end")
     keep_checkpoints: Positive = Field(default=2, description="how many of the newest checkpoints stay on disk")
+    rank_wait_seconds: Seconds = Field(
+        default=900.0,
+        description="under torchrun: how much longer than reward.max_wait_seconds a process waits for the others",
+    )
 
 
 class FreshModelConfig(Section):

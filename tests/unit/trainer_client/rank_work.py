@@ -16,6 +16,7 @@ from trainer_client.config import FreshModelConfig, ModelConfig, RlConfig, SftCo
 from trainer_client.config.presets import PRESETS, merged, with_preset
 from trainer_client.control import adapted, current_entropy_coef
 from trainer_client.critic import Critic
+from trainer_client.errors import RewardRejected
 from trainer_client.groups import scored_rows
 from trainer_client.learner import Learner, Rates
 from trainer_client.lesson import Lesson, lesson_of
@@ -65,11 +66,13 @@ LONELY: list[float | None] = [1.0, 0.0, None, None]
 GFPO = {"gfpo": {"metric": "length", "keep": 2}}
 ADAPTIVE = {"very_hard": 3, "hard": 3, "medium": 2, "easy": 2, "window": 5, "warm_up": 4}
 
-CASES: dict[str, Case] = {
-    name: _preset(name, **({"advantage": GFPO} if name == "gfpo" else {})) for name in PRESETS
-} | {
+NEEDED = {  # what a preset leaves to the configuration, or has for larger groups
+    "gfpo": {"advantage": GFPO},
+    "gdpo": {"advantage": {"objectives": {"weights": {"math": 1.0, "format": 0.5}}}},
+}
+
+CASES: dict[str, Case] = {name: _preset(name, **NEEDED.get(name, {})) for name in PRESETS} | {
     "deviation of the batch": _plain(advantage={"scale": "batch"}),
-    "objectives, whitened": _plain(advantage={"objectives": {"weights": {"math": 1.0, "format": 0.5}}}),
     "process, outcome as a step": _preset("grpo_process", advantage={"process": {"outcome_as_step": True}}),
     "gfpo with a window of difficulty": _preset("gfpo", advantage={"gfpo": {"adaptive": ADAPTIVE}}),
     "ppo, shared trunk": _preset("ppo", critic={"trunk": "shared"}),
@@ -209,9 +212,29 @@ def _gradient(learner: Learner) -> Tensor:
     return found
 
 
+def exchanged(ranks: Ranks) -> dict[str, Any]:
+    """What this rank hears of the others."""
+
+    def fails_on_the_second() -> None:
+        if ranks.rank == 1:
+            raise RewardRejected(status=401, code="unauthorized", detail="no key")
+
+    heard: dict[str, Any] = {
+        "any": [ranks.any(flag) for flag in (False, ranks.rank == 1, True)],
+        "first": ranks.first(lambda: f"from {ranks.rank}"),
+        "each": ranks.each(lambda: ranks.label("rl-3")),
+    }
+    try:
+        ranks.each(fails_on_the_second)
+    except RewardRejected as error:
+        heard["fault"] = (error.status, error.code, error.detail)
+    return heard
+
+
 def be_a_rank(directory: str) -> None:
     """One rank, told by torchrun's variables which; writes what it learnt into DIRECTORY/RANK.pt."""
     torch.set_num_threads(1)
-    with open_ranks(60) as ranks:
+    with open_ranks(300) as ranks:
         made = {name: learnt(case, 8, ranks) for name, case in CASES.items()}
-        torch.save({"learnt": made, "demonstrated": demonstrated(3, ranks)}, f"{directory}/{ranks.rank}.pt")
+        more = {"demonstrated": demonstrated(3, ranks), "exchanged": exchanged(ranks)}
+        torch.save({"learnt": made, **more}, f"{directory}/{ranks.rank}.pt")

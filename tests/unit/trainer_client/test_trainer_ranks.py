@@ -13,10 +13,11 @@ import pytest
 import torch
 
 from tests.unit.trainer_client.rank_work import CASES, Learnt, demonstrated, learnt
-from trainer_client.ranks import ALONE
+from trainer_client.launch import process_count, process_name
+from trainer_client.ranks import ALONE, Ranks, joined, open_ranks
 
 SIZE = 2
-pytestmark = pytest.mark.timeout(240)  # two processes begin with the first case
+pytestmark = pytest.mark.timeout(400)  # two processes begin with the first case
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
         with log.open("w") as told:
             workers.append(subprocess.Popen(command, env={**environment, "RANK": str(rank)}, stderr=told))
     try:
-        assert [worker.wait(200) for worker in workers] == [0] * SIZE, [log.read_text() for log in logs]
+        assert [worker.wait(300) for worker in workers] == [0] * SIZE, [log.read_text() for log in logs]
     finally:
         for worker in workers:
             worker.kill()
@@ -85,3 +86,41 @@ def test_two_processes_imitate_what_one_does(found: list[dict[str, Any]]) -> Non
     alone = demonstrated(64, ALONE)
     for rank in found:
         assert torch.allclose(rank["demonstrated"], alone, rtol=0.0, atol=1e-6)
+
+
+def test_what_one_rank_tells_all_of_them_hear(found: list[dict[str, Any]]) -> None:
+    for rank in found:
+        heard = rank["exchanged"]
+        assert heard["any"] == [False, True, True]
+        assert heard["first"] == "from 0"
+        assert heard["each"] == ["rl-3-rank0", "rl-3-rank1"]
+        assert heard["fault"] == (401, "unauthorized", "no key")
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_joined_shares_are_the_whole(size: int) -> None:
+    for count in range(12):
+        items = list(range(count))
+        shares = [Ranks(rank, size).own(items) for rank in range(size)]
+        assert joined(shares) == items
+        assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+def test_each_rank_has_random_numbers_of_its_own() -> None:
+    seeds = [Ranks(rank, 3).seed(7) for rank in range(3)]
+    assert seeds[0] == ALONE.seed(7) == 7
+    assert len(set(seeds)) == 3
+    assert Ranks(1, 3).seed(8) != seeds[1]
+
+
+def test_a_process_that_torchrun_did_not_start_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RANK", "MASTER_ADDR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("WORLD_SIZE", "4")  # a scheduler's variable without torchrun's others
+    assert process_count() == 1
+    with open_ranks(1) as ranks:
+        assert ranks is ALONE
+        assert not torch.distributed.is_initialized()
+    monkeypatch.setenv("RANK", "2")
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    assert (process_count(), process_name()) == (4, "trainer-client, rank 2")
