@@ -18,7 +18,7 @@ from trainer_client.critic import Critic
 from trainer_client.data import Curriculum, PromptBuilder, Shuffled, load_examples, open_stream, write_pass_rates
 from trainer_client.device import open_device
 from trainer_client.display import Display
-from trainer_client.errors import AlarmRaised, CheckpointError, ConfigError, RewardUnavailable
+from trainer_client.errors import AlarmRaised, CheckpointError, ConfigError
 from trainer_client.evaluate import evaluate
 from trainer_client.gather import Draw, Gathered
 from trainer_client.interrupts import Interrupts, Stopped
@@ -27,6 +27,7 @@ from trainer_client.model import load_model, open_model
 from trainer_client.monitor import Alarm
 from trainer_client.optim import build_optimizer, learning_rate
 from trainer_client.policy import frozen_copy_of
+from trainer_client.preflight import check_server, components_of
 from trainer_client.progress import Progress, Stage
 from trainer_client.randomness import random_state, restore_random_state, seed_everything
 from trainer_client.ranks import ALONE, Ranks
@@ -65,8 +66,10 @@ class Session:
         self.whole = True
         self.log = RunLog(directory, self.progress, writes=ranks.is_first)
         self._more = saved.more if saved else {}
+        train, held_out = load_examples(config.data, display.notice)
+        ranks.each(lambda: check_server(scorer, config.reward, held_out, components_of(config)))
         self._open_model(saved)
-        self._open_data()
+        self._open_data(train, held_out)
         self.watch = UnscoredWatch(config.reward)
         process = config.rl.advantage.process is not None
         self.step_watch = StepWatch(config.reward.profile, display.notice) if process else None
@@ -88,10 +91,9 @@ class Session:
         seed = self.ranks.seed(self.config.seed)
         self.sampler = TransformersSampler(self.model, self.config.rl.sampler, seed, locate_text)
 
-    def _open_data(self) -> None:
+    def _open_data(self, train: Sequence[Example], held_out: Sequence[Example]) -> None:
         data, component = self.config.data, self.config.evaluation.accuracy_component
         self._prompts = PromptBuilder(data, self.model.tokenizer)
-        train, held_out = load_examples(data, self.display.notice)
         fitting = self._prompts.fitting(train)
         if len(fitting) < len(train):
             self.display.notice(f"{len(train) - len(fitting)} prompts are too long and are left out")
@@ -224,22 +226,6 @@ class Session:
                 f"rl step {step} learns nothing: in none of {len(gathered.seen)} groups of {gathered.samplings} "
                 f"samplings do the values of {self.config.evaluation.accuracy_component} differ; the problems are too "
                 "easy or too hard for the policy"
-            )
-
-    def check_server(self) -> None:
-        """Have one completion judged before any work is done: address, key, profile and component must be right."""
-        self.ranks.each(self._check_server)
-
-    def _check_server(self) -> None:
-        example = self.held_out[0].example
-        score = self.scorer.judge(example, example.completion or "")
-        name = self.config.evaluation.accuracy_component
-        if not score.components:
-            raise RewardUnavailable(f"the reward server at {self.config.reward.url} gives no score: {score.reason}")
-        if name not in score.components:
-            raise ConfigError(
-                f"evaluation.accuracy_component is {name!r}, but the components of profile "
-                f"{self.config.reward.profile!r} are {sorted(score.components)}"
             )
 
     def advance(self, **changes: Any) -> None:

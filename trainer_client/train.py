@@ -70,9 +70,8 @@ def train(config: TrainConfig) -> Summary:
 
 
 def begin(session: Session) -> None:
-    """Try the server, tell what is new and what will be done, and write down the settings."""
+    """Tell what is new and what will be done, and write down the settings."""
     config, directory, ranks = session.config, session.directory, session.ranks
-    session.check_server()
     for change in ranks.first(lambda: changed_settings(directory, config)):
         session.display.notice(f"changed since the run began: {change}")
     ranks.first(lambda: write_config(directory, config))

@@ -35,7 +35,7 @@ class UpdateResult:
     """What the optimizer steps of one rollout batch did; `sums` are over the action tokens that were trained on.
 
     `log_prob_gap` is max |log pi_sampler - log pi_trainer| before the first step, where both have the same weights.
-    Gradient norms are those of the last step, before clipping. `value_loss` and what follows are zero without a critic.
+    Gradient norms are the largest of all steps, before clipping. `value_loss` and what follows: 0 without a critic.
     """
 
     loss: float = 0.0
@@ -81,11 +81,13 @@ def update_policy(
 def _step(learner: Learner, share: UpdateResult, config: RlConfig, rates: Rates, result: UpdateResult) -> None:
     """One step of each optimizer that has something to learn from."""
     if share.sums.tokens:
-        result.grad_norm, taken = apply_gradients(learner.optimizer, config.optim, rates.policy)
+        norm, taken = apply_gradients(learner.optimizer, config.optim, rates.policy)
+        result.grad_norm = max(result.grad_norm, norm)
         result.steps += taken
         result.skipped_steps += not taken
     if share.value_sums.tokens and learner.critic_optimizer is not None and config.critic and rates.critic is not None:
-        result.critic_grad_norm, taken = apply_gradients(learner.critic_optimizer, config.critic.optim, rates.critic)
+        norm, taken = apply_gradients(learner.critic_optimizer, config.critic.optim, rates.critic)
+        result.critic_grad_norm = max(result.critic_grad_norm, norm)
         result.skipped_steps += not taken
 
 

@@ -25,12 +25,13 @@ from trainer_client.interrupts import Interrupts
 from trainer_client.metrics import score_metrics, text_metrics
 from trainer_client.model import LanguageModel, load_model, open_model
 from trainer_client.optim import build_optimizer, learning_rate
+from trainer_client.preflight import check_server
 from trainer_client.progress import Progress, Stage
 from trainer_client.randomness import random_state, seed_everything
 from trainer_client.recipes.drawing import longest_prompt
 from trainer_client.recipes.ledger import replace_text
 from trainer_client.recipes.problems import fits, open_problems, prompt_builder
-from trainer_client.recipes.run import begun, check_server
+from trainer_client.recipes.run import begun
 from trainer_client.rewards import RewardScorer
 from trainer_client.run_dir import CHECKPOINTS, FINAL_MODEL, Recipe
 from trainer_client.run_log import RunLog

@@ -14,13 +14,14 @@ from trainer_client.device import open_device
 from trainer_client.interrupts import Interrupts
 from trainer_client.metrics import is_right
 from trainer_client.model import open_model
+from trainer_client.preflight import check_server
 from trainer_client.randomness import seed_everything
 from trainer_client.recipes.bar import Bar
 from trainer_client.recipes.drawing import REACHING, Drawing, Portion, same_rules
 from trainer_client.recipes.ledger import Ledger, json_lines, replace_text
 from trainer_client.recipes.problems import open_problems, prompt_value, tell_shared_ids
 from trainer_client.recipes.rows import Row, read_rows
-from trainer_client.recipes.run import begun, check_server, model_identity
+from trainer_client.recipes.run import begun, model_identity
 from trainer_client.recipes.scorecard import Scorecard, pass_rate, results_table
 from trainer_client.rewards import RewardScorer
 from trainer_client.types import Example, Judged, RolloutScore, ScoredGroup

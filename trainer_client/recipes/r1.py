@@ -17,6 +17,7 @@ from trainer_client.config import RewardConfig, TrainConfig
 from trainer_client.config.recipes import SampleConfig, SftCommandConfig
 from trainer_client.config.recipes_r1 import R1Config
 from trainer_client.errors import DataError
+from trainer_client.preflight import check_server
 from trainer_client.recipes.evaluate import evaluate_command
 from trainer_client.recipes.ledger import json_lines
 from trainer_client.recipes.problems import open_problems, prompt_value
@@ -24,7 +25,6 @@ from trainer_client.recipes.r1_marker import Markers
 from trainer_client.recipes.r1_plan import MIXTURE, Stage, measurement, stages_of
 from trainer_client.recipes.r1_report import is_complete, write_comparison
 from trainer_client.recipes.rows import read_rows
-from trainer_client.recipes.run import check_server
 from trainer_client.recipes.sample import SAMPLES, sample
 from trainer_client.recipes.sft import sft
 from trainer_client.rewards import RewardScorer

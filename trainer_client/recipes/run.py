@@ -1,21 +1,18 @@
-"""What the commands share at their beginning: the directory, what may change on resume, the server."""
+"""What the commands share at their beginning: the directory, what may change on resume, what the run is made from."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from trainer_client.config import ModelConfig, RewardConfig
-from trainer_client.errors import ConfigError, DataError, RewardRejected, RewardUnavailable
-from trainer_client.rewards import RewardScorer
+from trainer_client.config import ModelConfig
+from trainer_client.errors import ConfigError, DataError
 from trainer_client.run_dir import Recipe, alone_in, open_run_dir, read_config, settings_changes, write_config
-from trainer_client.types import Example, Judged, RolloutScore
 
 BLOCKS, BLOCK_BYTES = 256, 4096
-TRIED = 8  # problems that may be unfit before the profile is called unfit for the file
 
 
 @contextmanager
@@ -50,41 +47,6 @@ def _check_unchanged(
             f"--resume goes on with what the run began with, but what lies under {', '.join(other)} is not what it was "
             f"then: put it back, or start a new run with another --run.dir"
         )
-
-
-def check_server(
-    scorer: RewardScorer, config: RewardConfig, problems: Sequence[Example], components: Iterable[str]
-) -> None:
-    """Have one completion judged before any work is done: address, key, profile and components must be right.
-
-    The first of TRIED problems counts that can be judged. A server that does not answer yet is waited for. Raises
-    RewardUnavailable, RewardRejected, ConfigError; DataError when the profile can judge none of them.
-    """
-    for example in problems[:TRIED]:
-        score = _judged(scorer, example)
-        if score.judged is not Judged.SKIPPED:
-            break
-    else:
-        raise DataError(
-            f"profile {config.profile!r} can judge none of the first {min(TRIED, len(problems))} problems, of the last "
-            f"it says: {score.reason}. Give the right reward.profile and the right field for ground_truth, or begin "
-            "behind them with problems.skip"
-        )
-    if not score.components:
-        raise RewardUnavailable(f"the reward server at {config.url} gives no score: {score.reason}")
-    if missing := sorted(set(components) - set(score.components)):
-        raise ConfigError(
-            f"profile {config.profile!r} has no component {', '.join(missing)}; it has {sorted(score.components)}"
-        )
-
-
-def _judged(scorer: RewardScorer, example: Example) -> RolloutScore:
-    try:
-        return scorer.judge(example, example.completion or "")
-    except RewardRejected as error:
-        if error.code != "unauthorized":
-            raise
-        raise ConfigError(f"{error}. Name the environment variable that holds the key in reward.api_key_env") from error
 
 
 def model_identity(config: ModelConfig, seed: int) -> dict[str, str]:

@@ -21,6 +21,7 @@ from trainer_client.device import open_device
 from trainer_client.errors import CheckpointError
 from trainer_client.interrupts import Interrupts
 from trainer_client.model import open_model
+from trainer_client.preflight import check_server
 from trainer_client.randomness import seed_everything
 from trainer_client.recipes.bar import Bar
 from trainer_client.recipes.drawing import REACHING, Drawing, Portion, same_rules
@@ -28,7 +29,7 @@ from trainer_client.recipes.filtering import Row, verdicts
 from trainer_client.recipes.ledger import Ledger, json_lines, replace_text
 from trainer_client.recipes.parquet import is_there, write_parquet
 from trainer_client.recipes.problems import open_problems, prompt_value, without_repeats
-from trainer_client.recipes.run import begun, check_server, model_identity
+from trainer_client.recipes.run import begun, model_identity
 from trainer_client.reward_client import Judge
 from trainer_client.rewards import RewardScorer
 from trainer_client.types import Example, ScoredGroup
