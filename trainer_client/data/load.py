@@ -58,7 +58,8 @@ def _load(config: DataConfig, notice: Notice) -> tuple[Sequence[Example], Sequen
         return task_examples(config.task)
     if config.held_out is None:
         raise DataError("neither a built-in task nor data.train (or data.mix) and data.held_out are given")
-    held_out = _read(config.held_out, config.fields, config, notice)
+    undemonstrated = config.fields.model_copy(update={"completion": None})  # held-out problems are never learnt from
+    held_out = _read(config.held_out, undemonstrated, config, notice)
     train: Sequence[Example]
     if config.train is not None:
         train = _read(config.train, config.fields, config, notice)

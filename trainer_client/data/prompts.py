@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 THINK = "<think>"
+HEAD_CHARS = 16  # for each token that a prompt may have: about four times what such a prompt has
 
 
 class PromptBuilder:
@@ -36,8 +37,17 @@ class PromptBuilder:
         prefilled = text.rstrip().endswith(THINK)
         if prefilled and example.completion is not None:
             example = replace(example, completion=example.completion.lstrip().removeprefix(THINK))
-        ids = self._tokenizer(text, add_special_tokens=not self._config.chat)["input_ids"]
-        return Prompt(example, text, tuple(ids), think_prefilled=prefilled)
+        return Prompt(example, text, tuple(self._tokens(text)), think_prefilled=prefilled)
+
+    def _tokens(self, text: str) -> list[int]:
+        """Tokens of the text; of one whose head is far too long, the head's: 30 MB would take minutes, and 12 GB."""
+        limit = self._config.max_prompt_tokens
+        head = self._ids(text[: HEAD_CHARS * limit])
+        return head if len(text) <= HEAD_CHARS * limit or len(head) > 2 * limit else self._ids(text)
+
+    def _ids(self, text: str) -> list[int]:
+        ids: list[int] = self._tokenizer(text, add_special_tokens=not self._config.chat)["input_ids"]
+        return ids
 
     def fitting(self, examples: Sequence[Example]) -> Sequence[Example]:
         """The examples whose prompt has 1..max_prompt_tokens tokens. Raises DataError when none is left."""

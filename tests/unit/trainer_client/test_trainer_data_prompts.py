@@ -68,3 +68,11 @@ def test_fitting_knows_the_longest_and_keeps_the_parts_of_a_mixture(tiny_model: 
     assert isinstance(fitting, Mixture)
     assert [example.id for example in fitting] == ["0", "1"]
     assert (len(fitting.parts), prompts.longest) == (1, 5)
+
+
+def test_a_prompt_that_is_far_too_long_is_not_tokenised_whole(tiny_model: LanguageModel) -> None:
+    prompts = PromptBuilder(DataConfig(addition=AdditionConfig(), max_prompt_tokens=10), tiny_model.tokenizer)
+    ids = prompts.prompt(Example("0", "1" * 1_000_000, "1")).token_ids
+    assert 10 < len(ids) <= 160
+    long_words = PromptBuilder(DataConfig(addition=AdditionConfig(), max_prompt_tokens=1000), tiny_model.tokenizer)
+    assert len(long_words.prompt(Example("0", "<think>" * 999, "1")).token_ids) == 999

@@ -300,3 +300,11 @@ def test_three_hundred_thousand_rows_take_a_few_megabytes(tmp_path: Path) -> Non
     done = subprocess.run([sys.executable, "-c", MEASURE, str(path)], capture_output=True, text=True, check=True)
     rows, megabytes = done.stdout.split()
     assert (int(rows), float(megabytes) < 30) == (300_000, True), done.stdout
+
+
+def test_held_out_problems_need_no_demonstrations(tmp_path: Path) -> None:
+    train = write(tmp_path / "train.jsonl", [{"prompt": "1+1=", "ground_truth": "2", "how": "1+1=2"}])
+    held_out = write(tmp_path / "held_out.jsonl", [{"prompt": "1+2=", "ground_truth": "3"}])
+    config = DataConfig.model_validate({"train": train, "held_out": held_out, "fields": {"completion": "how"}})
+    shown, unseen = load_examples(config)
+    assert (shown[0].completion, unseen[0].completion) == ("1+1=2", None)
