@@ -221,7 +221,11 @@ def test_limits_of_one_run_do_not_touch_its_neighbour(run: Runner) -> None:
 def test_busy_host_does_not_make_a_right_program_too_slow(run: Runner) -> None:
     """It needs most of its wall limit of CPU time alone, while many others want the same processors."""
     own = f"import os; os.sched_setaffinity(0, {{{min(os.sched_getaffinity(0))}}})"
-    busy = [subprocess.Popen([sys.executable, "-c", f"{own}\nwhile True: pass"]) for _ in range(4)]
+    spin = [sys.executable, "-c", f"{own}\nprint(flush=True)\nwhile True: pass"]
+    busy = [subprocess.Popen(spin, stdout=subprocess.PIPE) for _ in range(4)]
+    for process in busy:
+        assert process.stdout is not None
+        process.stdout.readline()  # from here on it wants the processor
     everywhere = os.sched_getaffinity(0)
     processes = run.sandbox._slots[0].facts["processes"] + run.sandbox._slots[1].facts["processes"]
     try:
@@ -236,7 +240,7 @@ def test_busy_host_does_not_make_a_right_program_too_slow(run: Runner) -> None:
     finally:
         for process in busy:
             process.kill()
-            process.wait()
+            process.communicate()
         for pid in processes:
             os.sched_setaffinity(pid, everywhere)
 
