@@ -28,18 +28,22 @@ class Command:
         file.write_text(config)
         self._words = [name, str(file), "--run.dir", str(run), *options]
 
+    def words(self, *options: str) -> list[str]:
+        """Its words on the command line."""
+        return [*self._words, *options]
+
     def __call__(self, *options: str, expected: int = 0) -> str:
         """What it printed, when it ended as expected."""
         told = io.StringIO()
         with contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
-            status = main([*self._words, *options])
+            status = main(self.words(*options))
         assert status == expected, told.getvalue()
         return told.getvalue()
 
     def start(self, *options: str) -> subprocess.Popen[str]:
         """The command in a process of its own; what it prints is in its stdout."""
         return subprocess.Popen(
-            [sys.executable, "-m", "trainer_client", *self._words, *options],
+            [sys.executable, "-m", "trainer_client", *self.words(*options)],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

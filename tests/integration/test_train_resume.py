@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from tests.trainer_command import Command
 from tests.unit.trainer_client.stand_in import StandIn
-from trainer_client.__main__ import main
 
 CONFIG = """
 [run]
@@ -64,30 +61,18 @@ class Trainer:
     """Runs the trainer on one run directory: in this process, or in one of its own where it is to be killed."""
 
     def __init__(self, folder: Path, server: StandIn, name: str) -> None:
-        self.config = folder / "config.toml"
-        self.config.write_text(CONFIG)
         self.dir = folder / name
-        self._server = server
+        self._command = Command("train", CONFIG, self.dir, "--reward.url", server.url)
 
     def words(self, *options: str) -> list[str]:
-        return ["train", str(self.config), "--run.dir", str(self.dir), "--reward.url", self._server.url, *options]
+        return self._command.words(*options)
 
     def start(self, *options: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "trainer_client", *self.words(*options)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )
+        return self._command.start(*options)
 
     def run(self, *options: str, expected: int = 0) -> str:
         """What the run printed."""
-        told = io.StringIO()
-        with contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
-            status = main(self.words(*options))
-        assert status == expected, told.getvalue()
-        return told.getvalue()
+        return self._command(*options, expected=expected)
 
     def at_step(self, step: int, act: Callable[[], None]) -> threading.Thread:
         """Act, from another thread, as soon as the record shows this RL step."""
@@ -106,23 +91,12 @@ class Trainer:
 
     def run_until(self, stage: str, step: int, *options: str) -> None:
         """Kill the process when its record shows this step."""
-        process = self.start(*options)
-        try:
-            deadline = time.monotonic() + 100
-            while not any((r["stage"], r["step"]) == (stage, step) for r in self.records()):
-                assert process.poll() is None, process.stdout.read() if process.stdout else ""
-                assert time.monotonic() < deadline
-                time.sleep(0.002)
-        finally:
-            process.send_signal(signal.SIGKILL)
-            process.communicate()
+        self._command.stop_when(
+            lambda: any((r["stage"], r["step"]) == (stage, step) for r in self.records()), signal.SIGKILL, *options
+        )
 
     def records(self) -> list[dict[str, Any]]:
-        path = self.dir / "metrics.jsonl"
-        if not path.exists():
-            return []
-        whole = [line for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
-        return [json.loads(line) for line in whole]
+        return self._command.rows("metrics.jsonl")
 
     def checkpoints(self) -> list[Path]:
         return sorted((self.dir / "checkpoints").iterdir(), key=lambda path: path.stat().st_mtime)
