@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +36,10 @@ class RunLog:
             self._boards = {stage: _board(directory / "tensorboard", stage, start) for stage in Stage}
 
     def close(self) -> None:
-        """Write out what TensorBoard still holds."""
+        """Write out what TensorBoard still holds. Raises CheckpointError where it cannot be written."""
         for board in self._boards.values():
-            board.close()
+            with _written(Path(board.log_dir)):
+                board.close()
 
     def step(self, stage: Stage, step: int, metrics: dict[str, Any]) -> dict[str, Any]:
         """Record a step; returns the record."""
@@ -66,8 +69,10 @@ class RunLog:
         if not self._writes:
             return record
         _append(self._metrics, record)
-        for name, value in flat_numbers(metrics).items():
-            self._boards[stage].add_scalar(f"{'eval' if kind == 'eval' else stage.value}/{name}", value, step)
+        board = self._boards[stage]
+        with _written(Path(board.log_dir)):
+            for name, value in flat_numbers(metrics).items():
+                board.add_scalar(f"{'eval' if kind == 'eval' else stage.value}/{name}", value, step)
         return record
 
 
@@ -75,7 +80,10 @@ def _board(directory: Path, stage: Stage, start: Progress) -> SummaryWriter:
     """TensorBoard files of one stage; what an earlier process wrote beyond `start` is hidden."""
     first = start.step + 1 if stage is start.stage else 0
     hide = first if place_of(stage, first) > start.place else None
-    return SummaryWriter(str(directory / stage.value), purge_step=hide)
+    with _written(directory / stage.value):
+        board = SummaryWriter(str(directory / stage.value), purge_step=hide)
+        board.flush()  # a thread writes: a disk that takes nothing is told here, not at the first full queue
+    return board
 
 
 def cut_back(path: Path, progress: Progress) -> None:
@@ -114,9 +122,15 @@ def flat_numbers(metrics: dict[str, Any], prefix: str = "") -> dict[str, float]:
 
 def _append(path: Path, record: dict[str, Any]) -> None:
     """Add a line. Raises CheckpointError where it cannot be written, such as for a full disk."""
+    with _written(path), path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(record) + "\n")
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[None]:
+    """Raises CheckpointError in place of the OSErrors within."""
     try:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+        yield
     except OSError as error:
         raise CheckpointError(
             f"{path} cannot be written: {error.strerror or error}. Make room, then go on from the last checkpoint with "

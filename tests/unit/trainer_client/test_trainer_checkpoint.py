@@ -7,7 +7,10 @@ import os
 import random
 import resource
 import shutil
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -172,16 +175,43 @@ def test_record_is_cut_back_to_the_checkpoint(tmp_path: Path) -> None:
     assert path.read_text() == lines(("sft", 1))
 
 
-def test_record_that_cannot_be_written_is_told_with_its_file(tmp_path: Path) -> None:
-    log = RunLog(tmp_path, Progress())
+@contextmanager
+def no_room() -> Iterator[None]:
+    """No file can grow beyond ten bytes, as on a full disk."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
     try:
-        with pytest.raises(CheckpointError, match=r"metrics\.jsonl"):
-            log.step(Stage.RL, 1, {"reward": 0.5})
+        yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_record_that_cannot_be_written_is_told_with_its_file(tmp_path: Path) -> None:
+    log = RunLog(tmp_path, Progress())
+    with no_room(), pytest.raises(CheckpointError, match=r"metrics\.jsonl"):
+        log.step(Stage.RL, 1, {"reward": 0.5})
     log.close()
+
+
+@pytest.fixture
+def threads_may_fail(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """TensorBoard's threads end with the error that they have also handed over, within the test that caused it."""
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    before = set(threading.enumerate())
+    yield
+    for thread in set(threading.enumerate()) - before:
+        thread.join(timeout=10)
+
+
+@pytest.mark.usefixtures("threads_may_fail")
+def test_tensorboard_files_that_cannot_be_written_are_told_with_their_folder(tmp_path: Path) -> None:
+    with no_room(), pytest.raises(CheckpointError, match="tensorboard/sft cannot be written: File too large"):
+        RunLog(tmp_path / "new", Progress())
+    log = RunLog(tmp_path, Progress())
+    with no_room():
+        log._boards[Stage.RL].add_scalar("rl/reward", 0.5, 1)
+        with pytest.raises(CheckpointError, match="tensorboard/rl cannot be written: File too large"):
+            log.close()
 
 
 def test_record_is_written_as_json_and_for_tensorboard(tmp_path: Path) -> None:
