@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,10 +28,12 @@ from sandbox import (
 )
 from sandbox.command import Command
 from sandbox.tree import descendants
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 pytestmark = pytest.mark.sandbox
 
-_SLEEP = Program("import os, time\nif os.fork() == 0: os.setsid()\ntime.sleep(60)")
+_SLEEP = Program("import os, time\nif os.fork() == 0: os.setsid()\ntime.sleep(300)")
+_LONG = Limits(wall_seconds=200)  # what ends before has been ended
 
 
 @pytest.fixture
@@ -56,21 +57,20 @@ def in_background(call: Callable[[], object]) -> tuple[threading.Thread, list[Ba
     return thread, errors
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+def wait_until_it_runs(own: Sandbox) -> None:
+    """The one slot has its supervisor, its zygote, and two processes of a program."""
+    keeper = own._slots[0].facts["processes"][0]
+    wait_until(lambda: len(descendants(keeper)) == 4)
 
 
 @pytest.mark.parametrize("which", [0, 1], ids=["keeper", "supervisor"])
 def test_killed_process_of_ours_is_replaced_and_the_run_is_retryable(own: Sandbox, which: int) -> None:
-    thread, errors = in_background(lambda: own.run(_SLEEP))
+    thread, errors = in_background(lambda: own.run(_SLEEP, _LONG))
     processes = own._slots[0].facts["processes"]
-    wait_until(lambda: len(descendants(processes[0])) == 4)  # supervisor, zygote, two of the program
+    wait_until_it_runs(own)
     left = [usage.pid for usage in descendants(processes[0])]
     os.kill(processes[which], signal.SIGKILL)
-    thread.join(10)
+    thread.join(PATIENCE_SECONDS)
     assert isinstance(errors[0], SandboxCrashedError)
     assert errors[0].retryable
     assert own.run(Program("print(1)")).stdout == b"1\n"
@@ -80,12 +80,17 @@ def test_killed_process_of_ours_is_replaced_and_the_run_is_retryable(own: Sandbo
 
 def test_killed_zygote_ends_no_run_and_is_replaced(own: Sandbox) -> None:
     results: list[object] = []
-    source = "import os, time\nif os.fork() == 0: time.sleep(60)\ntime.sleep(1.5); print(2)"
-    thread, errors = in_background(lambda: results.append(own.run(Program(source)).stdout))
+    source = (
+        "import os, signal, time\ngo = {signal.SIGUSR1}\nsignal.pthread_sigmask(signal.SIG_BLOCK, go)\n"
+        "if os.fork() == 0: time.sleep(300)\nsignal.sigwait(go); print(2)"
+    )
+    thread, errors = in_background(lambda: results.append(own.run(Program(source), _LONG).stdout))
     processes = own._slots[0].facts["processes"]
-    wait_until(lambda: len(descendants(processes[0])) == 4)  # a child of its own: the program runs, and is not made
+    wait_until_it_runs(own)
     os.kill(processes[2], signal.SIGKILL)
-    thread.join(10)
+    for program in {usage.pid for usage in descendants(processes[0])} - set(processes):
+        os.kill(program, signal.SIGUSR1)
+    thread.join(PATIENCE_SECONDS)
     assert (results, errors) == ([b"2\n"], [])
     with pytest.raises(SandboxCrashedError):
         own.run(Program("print(1)"))
@@ -95,10 +100,10 @@ def test_killed_zygote_ends_no_run_and_is_replaced(own: Sandbox) -> None:
 
 def test_cancelled_run_ends_early_and_leaves_nothing(own: Sandbox) -> None:
     cancelled = threading.Event()
-    thread, errors = in_background(lambda: own.run(_SLEEP, cancelled=cancelled))
-    time.sleep(0.2)
+    thread, errors = in_background(lambda: own.run(_SLEEP, _LONG, cancelled=cancelled))
+    wait_until_it_runs(own)
     cancelled.set()
-    thread.join(3)
+    thread.join(PATIENCE_SECONDS)
     assert isinstance(errors[0], SandboxCancelledError)
     assert own.run(Program("print(1)")).stdout == b"1\n"
     assert left_behind(own) == []
@@ -106,25 +111,26 @@ def test_cancelled_run_ends_early_and_leaves_nothing(own: Sandbox) -> None:
 
 def test_cancelled_run_does_not_wait_for_a_slot(own: Sandbox) -> None:
     busy = threading.Event()
-    thread, _ = in_background(lambda: own.run(_SLEEP, cancelled=busy))
-    time.sleep(0.1)
+    thread, _ = in_background(lambda: own.run(_SLEEP, _LONG, cancelled=busy))
+    wait_until_it_runs(own)
     cancelled = threading.Event()
     cancelled.set()
     with pytest.raises(SandboxCancelledError):
         own.run(Program("print(1)"), cancelled=cancelled)
     busy.set()
-    thread.join(3)
+    thread.join(PATIENCE_SECONDS)
 
 
 def test_close_ends_what_runs_and_turns_away_what_waits() -> None:
     sandbox = Sandbox(SandboxConfig(slots=1)).open()
     root = sandbox._root
-    running, first = in_background(lambda: sandbox.run(_SLEEP))
-    waiting, second = in_background(lambda: sandbox.run(_SLEEP))
-    time.sleep(0.2)
+    running, first = in_background(lambda: sandbox.run(_SLEEP, _LONG))
+    wait_until_it_runs(sandbox)
+    waiting, second = in_background(lambda: sandbox.run(_SLEEP, _LONG))
+    wait_until(lambda: len(sandbox._pool._waiting) == 1)
     sandbox.close()
-    running.join(10)
-    waiting.join(10)
+    running.join(PATIENCE_SECONDS)
+    waiting.join(PATIENCE_SECONDS)
     assert [type(errors[0]) for errors in (first, second)] == [SandboxClosedError] * 2
     with pytest.raises(SandboxClosedError):
         sandbox.run(_SLEEP)
@@ -157,7 +163,7 @@ import threading
 from sandbox import *
 box = Sandbox(SandboxConfig(slots=2)).open()
 print(box._root, flush=True)
-box.run(Program("import os, time\\nif os.fork() == 0: os.setsid()\\ntime.sleep(60)"))
+box.run(Program("import os, time\\nif os.fork() == 0: os.setsid()\\ntime.sleep(300)"), Limits(wall_seconds=200))
 """
 
 

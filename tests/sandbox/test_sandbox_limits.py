@@ -16,17 +16,19 @@ from sandbox import RunStatus, Sandbox, SandboxConfig
 pytestmark = pytest.mark.sandbox
 
 _SPIN = "while True: pass"
+_GOES_ON_SECONDS = 120  # what is not ended lasts so long
+_ENDED_SECONDS = 60  # on a machine that many share, what is ended is over long before
 # A child whose first thread ends alone: in /proc the process looks empty then, while its other thread goes on.
 _HEADLESS = """
 import ctypes, mmap, os, platform, threading, time
 def work():
   time.sleep(.1)
   {}
-  time.sleep(9)
+  time.sleep(120)
 if os.fork() == 0:
   threading.Thread(target=work).start()
   ctypes.CDLL(None).syscall({{"x86_64": 60, "aarch64": 93}}[platform.machine()], 0)
-time.sleep(9)
+time.sleep(120)
 """
 
 
@@ -48,10 +50,10 @@ time.sleep(9)
             RunStatus.CPU_LIMIT,
             {"cpu_seconds": 0.3},
         ),
-        ("import time; time.sleep(60)", RunStatus.WALL_LIMIT, {"wall_seconds": 0.4}),
+        ("import time; time.sleep(120)", RunStatus.WALL_LIMIT, {"wall_seconds": 0.4}),
         ("import os, signal; os.kill(os.getpid(), signal.SIGSTOP)", RunStatus.WALL_LIMIT, {"wall_seconds": 0.4}),
         (
-            "import os, time; [os.close(n) for n in (0, 1, 2)]; time.sleep(60)",
+            "import os, time; [os.close(n) for n in (0, 1, 2)]; time.sleep(120)",
             RunStatus.WALL_LIMIT,
             {"wall_seconds": 0.4},
         ),
@@ -59,7 +61,7 @@ time.sleep(9)
         (
             (
                 "import os, time\nx = bytearray(40 << 20)\nfor i in range(4):\n"
-                "  if os.fork() == 0: x[:] = b'x' * len(x); time.sleep(9)\ntime.sleep(9)"
+                "  if os.fork() == 0: x[:] = b'x' * len(x); time.sleep(120)\ntime.sleep(120)"
             ),
             RunStatus.MEMORY_LIMIT,
             {"memory_bytes": 128 << 20, "cpu_seconds": 5},
@@ -81,7 +83,7 @@ time.sleep(9)
             (
                 "import os, time\nf = []\nfor i in range(30):\n"
                 "  f.append(open('x', 'wb')); os.unlink('x'); f[-1].write(bytes(1 << 20)); f[-1].flush()\n"
-                "time.sleep(9)"
+                "time.sleep(120)"
             ),
             RunStatus.DISK_LIMIT,
             {"disk_bytes": 20 << 20},
@@ -90,7 +92,7 @@ time.sleep(9)
             (
                 "import ctypes, os, time\nctypes.CDLL(None).prctl(4, 0, 0, 0, 0)\nf = []\nfor i in range(30):\n"
                 "  f.append(open('x', 'wb')); os.unlink('x'); f[-1].write(bytes(1 << 20)); f[-1].flush()\n"
-                "time.sleep(9)"
+                "time.sleep(120)"
             ),
             RunStatus.DISK_LIMIT,
             {"disk_bytes": 20 << 20},
@@ -111,7 +113,7 @@ time.sleep(9)
         (
             (
                 "import os, time\nfor _ in range(40): os.mkdir('d' * 200); os.chdir('d' * 200)\n"
-                "for i in range(30): open(str(i), 'wb').write(bytes(1 << 20))\ntime.sleep(9)"
+                "for i in range(30): open(str(i), 'wb').write(bytes(1 << 20))\ntime.sleep(120)"
             ),
             RunStatus.DISK_LIMIT,
             {"disk_bytes": 20 << 20},
@@ -143,9 +145,10 @@ def test_broken_limit_is_named_and_ends_the_run(
     run: Runner, source: str, status: RunStatus, limits: dict[str, float]
 ) -> None:
     start = time.monotonic()
-    result = run.script(source, **limits)
+    result = run.script(source, **{"wall_seconds": _GOES_ON_SECONDS, **limits})
     assert (result.status, result.exit_code, result.signal) == (status, None, None)
-    assert time.monotonic() - start < 4
+    assert time.monotonic() - start < _ENDED_SECONDS
+    assert result.cpu_seconds < limits.get("cpu_seconds", 2.0) + 2
     assert len(result.stdout) <= limits.get("output_bytes", 1 << 20)
 
 
@@ -173,6 +176,7 @@ def test_fork_bomb_is_ended_to_the_last_process(run: Runner, sandbox: Sandbox) -
 def test_nothing_outlives_its_run(run: Runner, sandbox: Sandbox, ends: str) -> None:
     source = f"""
 import os, signal, time
+heard, said = os.pipe()
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
@@ -180,8 +184,10 @@ if os.fork() == 0:
             try: signal.signal(number, signal.SIG_IGN)
             except (OSError, ValueError): pass
         print(os.getpid(), flush=True)
+        os.write(said, b"1")
         {ends if "while" in ends else "time.sleep(60)"}
     os._exit(0)
+os.read(heard, 1)
 time.sleep(.1)
 {"pass" if "while" in ends else ends}
 """
@@ -223,7 +229,7 @@ def test_busy_host_does_not_make_a_right_program_too_slow(run: Runner) -> None:
     own = f"import os; os.sched_setaffinity(0, {{{min(os.sched_getaffinity(0))}}})"
     spin = [sys.executable, "-c", f"{own}\nprint(flush=True)\nwhile True: pass"]
     # Each in a session of its own: a kernel may share processors out by session, and the program has its own.
-    busy = [subprocess.Popen(spin, stdout=subprocess.PIPE, start_new_session=True) for _ in range(3)]
+    busy = [subprocess.Popen(spin, stdout=subprocess.PIPE, start_new_session=True) for _ in range(2)]
     for process in busy:
         assert process.stdout is not None
         process.stdout.readline()  # from here on it wants the processor
@@ -250,7 +256,7 @@ def test_program_that_waits_for_its_own_children_gets_no_more_than_the_stretched
     source = "import os, time\nfor _ in range(3): os.fork()\nwhile True: pass"
     result = run.script(source, cpu_seconds=60, wall_seconds=0.4)
     assert result.status is RunStatus.WALL_LIMIT
-    assert result.wall_seconds < 4 * 0.4 + 1
+    assert result.wall_seconds < 4 * 0.4 + 3  # to end them takes its time too
 
 
 def test_page_tables_count_as_memory() -> None:

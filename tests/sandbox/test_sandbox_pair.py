@@ -195,11 +195,12 @@ def test_solution_that_hangs_ends_both(sandbox: Sandbox) -> None:
     solution, tester = sandbox.run_pair(
         Program("def f():\n  while True: pass", Mode.CALLS),
         make_tester([Case("f()"), Case("pass")]),
-        Limits(cpu_seconds=0.4),
+        Limits(cpu_seconds=0.4, wall_seconds=120),
     )
     assert (solution.status, tester.status) == (RunStatus.CPU_LIMIT, RunStatus.STOPPED)
     assert [result.status for result in read_report(tester.channel, 2)] == [CaseStatus.NOT_RUN] * 2
-    assert time.monotonic() - start < 3
+    assert solution.cpu_seconds < 2.4
+    assert time.monotonic() - start < 60
     assert left_behind(sandbox) == []
 
 
