@@ -1,6 +1,6 @@
-"""Rewards to advantages. Pure: tensors in, tensors out; statistics over ranks through the `reduce` that is passed in.
+"""Rewards to advantages. Pure: tensors in, tensors out. Statistics are over what is given: the whole batch of a step.
 
-moments     mean and deviation over ranks, in sums that may be added; whitening
+moments     mean and deviation of a batch; whitening
 outcome     one reward a completion: GRPO, Dr. GRPO, RLOO, hybrid baseline, dead groups
 process     rewards of steps: GRPO with process supervision
 objectives  several components: GDPO
@@ -9,7 +9,7 @@ estimate    the one door: `token_advantages(evidence, config)`
 """
 
 from trainer_client.advantages.estimate import Evidence, TokenAdvantages, token_advantages
-from trainer_client.advantages.moments import Moments, Reduce, alone, global_moments, whiten
+from trainer_client.advantages.moments import Moments, masked_moments, whiten
 from trainer_client.advantages.objectives import component_tensors, objective_advantages
 from trainer_client.advantages.outcome import (
     dead_groups,
@@ -31,20 +31,18 @@ from trainer_client.advantages.returns import (
 __all__ = [
     "Evidence",
     "Moments",
-    "Reduce",
     "Step",
     "TokenAdvantages",
-    "alone",
     "component_tensors",
     "dead_groups",
     "discounted_returns",
     "gae",
-    "global_moments",
     "group_centred",
     "grpo_advantages",
     "hybrid_advantages",
     "kl_shaped_outcomes",
     "kl_shaped_rewards",
+    "masked_moments",
     "objective_advantages",
     "process_advantages",
     "prompts_by_value",

@@ -9,7 +9,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from trainer_client.advantages.moments import Reduce, alone, whiten
+from trainer_client.advantages.moments import whiten
 from trainer_client.advantages.objectives import objective_advantages
 from trainer_client.advantages.outcome import (
     group_centred,
@@ -75,75 +75,73 @@ class TokenAdvantages:
     members: Tensor
 
 
-def token_advantages(evidence: Evidence, config: AdvantageConfig, reduce: Reduce = alone) -> TokenAdvantages:
-    """The advantages that `config` asks for; `reduce` adds the batch statistics over ranks (groups stay whole).
+def token_advantages(evidence: Evidence, config: AdvantageConfig) -> TokenAdvantages:
+    """The advantages that `config` asks for.
 
     Raises ValueError when the evidence lacks what the estimator needs.
     """
-    raw, returns = ESTIMATORS[config.estimator](evidence, config, reduce)
+    raw, returns = ESTIMATORS[config.estimator](evidence, config)
     actions = evidence.actions
     tokens = torch.where(actions, raw, torch.zeros_like(raw))
     if config.whitens:
-        tokens = whiten(tokens, actions, config.ddof, config.eps, reduce)
+        tokens = whiten(tokens, actions, config.ddof, config.eps)
     return TokenAdvantages(tokens, returns, evidence.members)
 
 
 _Estimated = tuple[Tensor, Tensor | None]
 
 
-def _grpo(evidence: Evidence, config: AdvantageConfig, reduce: Reduce) -> _Estimated:
+def _grpo(evidence: Evidence, config: AdvantageConfig) -> _Estimated:
     rewards = _outcomes(evidence)
     if config.process is None:
-        return _on_tokens(_outcome_advantages(evidence, rewards, config, reduce), evidence), None
-    return _process(evidence, rewards, config, config.process, reduce), None
+        return _on_tokens(_outcome_advantages(evidence, rewards, config), evidence), None
+    return _process(evidence, rewards, config, config.process), None
 
 
-def _outcome_advantages(evidence: Evidence, rewards: Tensor, config: AdvantageConfig, reduce: Reduce) -> Tensor:
+def _outcome_advantages(evidence: Evidence, rewards: Tensor, config: AdvantageConfig) -> Tensor:
     members = evidence.members
     if config.objectives is not None:
         components = _needed(evidence.components, "components", "objectives")
         present = _needed(evidence.present, "present", "objectives")
-        return objective_advantages(components, present, members, config.objectives, config, reduce)
+        return objective_advantages(components, present, members, config.objectives, config)
     if config.hybrid is not None:
         values = _needed(evidence.prompt_values, "prompt_values", "hybrid")
         return hybrid_advantages(rewards, members, values, prompts_by_value(rewards, members, values, config.hybrid))
-    return grpo_advantages(rewards, members, config, reduce)
+    return grpo_advantages(rewards, members, config)
 
 
-def _process(
-    evidence: Evidence, rewards: Tensor, config: AdvantageConfig, process: ProcessConfig, reduce: Reduce
-) -> Tensor:
+def _process(evidence: Evidence, rewards: Tensor, config: AdvantageConfig, process: ProcessConfig) -> Tensor:
     steps, members = _needed(evidence.steps, "steps", "process"), evidence.members
     width = evidence.mask.shape[1]
     if process.outcome_as_step:
         joined = with_outcome_as_step(steps, rewards, last_actions(evidence.mask), process)
-        return process_advantages(joined, members, width, config, reduce)
-    of_steps = process_advantages(steps, members, width, config, reduce)
-    of_outcome = _outcome_advantages(evidence, rewards, config, reduce).reshape(-1, 1)
+        return process_advantages(joined, members, width, config)
+    of_steps = process_advantages(steps, members, width, config)
+    of_outcome = _outcome_advantages(evidence, rewards, config).reshape(-1, 1)
     return process.step_weight * of_steps + process.outcome_weight * of_outcome
 
 
-def _rloo(evidence: Evidence, config: AdvantageConfig, reduce: Reduce) -> _Estimated:
+def _rloo(evidence: Evidence, config: AdvantageConfig) -> _Estimated:
     return _on_tokens(rloo_advantages(_outcomes(evidence), evidence.members), evidence), None
 
 
-def _reinforce_pp(evidence: Evidence, config: AdvantageConfig, reduce: Reduce) -> _Estimated:
+def _reinforce_pp(evidence: Evidence, config: AdvantageConfig) -> _Estimated:
     rewards = _rewards_on_tokens(evidence, evidence.rewards)
     return discounted_returns(rewards, evidence.actions, config.gamma), None
 
 
-def _reinforce_pp_baseline(evidence: Evidence, config: AdvantageConfig, reduce: Reduce) -> _Estimated:
+def _reinforce_pp_baseline(evidence: Evidence, config: AdvantageConfig) -> _Estimated:
     rewards = _rewards_on_tokens(evidence, group_centred(evidence.rewards, evidence.members))
     return discounted_returns(rewards, evidence.actions, config.gamma), None
 
 
-def _gae(evidence: Evidence, config: AdvantageConfig, reduce: Reduce) -> _Estimated:
+def _gae(evidence: Evidence, config: AdvantageConfig) -> _Estimated:
     values = _needed(evidence.values, "values", "estimator = 'gae'")
     rewards = _rewards_on_tokens(evidence, evidence.rewards)
     return gae(rewards, values, evidence.actions, config.gamma, config.lam)
 
 
-ESTIMATORS: dict[Estimator, Callable[[Evidence, AdvantageConfig, Reduce], _Estimated]] = {
+ESTIMATORS: dict[Estimator, Callable[[Evidence, AdvantageConfig], _Estimated]] = {
     "grpo": _grpo,
     "rloo": _rloo,
     "reinforce_pp": _reinforce_pp,

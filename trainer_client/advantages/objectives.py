@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from trainer_client.advantages.moments import Reduce, alone, whiten
+from trainer_client.advantages.moments import whiten
 from trainer_client.advantages.outcome import grpo_advantages
 from trainer_client.config.advantage import AdvantageConfig, ObjectivesConfig
 
@@ -41,12 +41,11 @@ def objective_advantages(
     scored: Tensor,
     objectives: ObjectivesConfig,
     config: AdvantageConfig,
-    reduce: Reduce = alone,
 ) -> Tensor:
     """Advantages [P, G]; the components' last dimension is in the order of `objectives.weights`.
 
     sum_then_normalise: GRPO's advantage of the weighted sum. normalise_then_sum: the weighted sum of each component's
-    own GRPO advantage, then, with `whiten`, by mean and deviation of all scored completions of all ranks.
+    own GRPO advantage, then, with `whiten`, by mean and deviation of all scored completions.
     Source: Liu et al. 2026, GDPO (arXiv:2601.05242), section 3.1: group-wise normalisation of each reward, sum,
     batch-wise normalisation.
     """
@@ -54,10 +53,10 @@ def objective_advantages(
     counts = present & scored.unsqueeze(-1)
     if objectives.combine == "sum_then_normalise":
         known = torch.where(counts, components, torch.zeros_like(components))
-        return grpo_advantages(known @ weights, scored, config, reduce)
-    each = [grpo_advantages(components[..., c], counts[..., c], config, reduce) for c in range(components.shape[-1])]
+        return grpo_advantages(known @ weights, scored, config)
+    each = [grpo_advantages(components[..., c], counts[..., c], config) for c in range(components.shape[-1])]
     total = torch.stack(each, dim=-1) @ weights
     if not objectives.whiten:
         return total
     teaches = (total != 0).any(1, keepdim=True)  # the mean is 0 but for rounding: dead groups stay exactly 0
-    return torch.where(teaches, whiten(total, scored, config.ddof, config.eps, reduce), torch.zeros_like(total))
+    return torch.where(teaches, whiten(total, scored, config.ddof, config.eps), torch.zeros_like(total))

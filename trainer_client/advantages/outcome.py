@@ -9,20 +9,20 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from trainer_client.advantages.moments import Reduce, alone, global_moments
+from trainer_client.advantages.moments import masked_moments
 from trainer_client.config.advantage import AdvantageConfig, HybridConfig
 
 
-def grpo_advantages(rewards: Tensor, scored: Tensor, config: AdvantageConfig, reduce: Reduce = alone) -> Tensor:
+def grpo_advantages(rewards: Tensor, scored: Tensor, config: AdvantageConfig) -> Tensor:
     """(R - mean) / (std + eps) over the scored members of each group [P, G]; zero where unscored.
 
-    `config.scale` says which deviation divides: the group's, that of all scored rewards of the batch (of all ranks),
+    `config.scale` says which deviation divides: the group's, that of all scored rewards of the batch,
     or none. A group with fewer than two scored members has no baseline and yields zeros, and so does one whose
     rewards are all equal: that is decided by max == min, because a rounded mean would leave a tiny advantage.
     Source: Shao et al. 2024, DeepSeekMath (arXiv:2402.03300), section 4.1.2, outcome supervision; ddof and eps as in
     TRL's GRPOTrainer (the paper names neither). Scale none: Liu et al. 2025, Dr. GRPO (arXiv:2503.20783).
     """
-    return scaled(group_centred(rewards, scored), rewards, scored, config, reduce)
+    return scaled(group_centred(rewards, scored), rewards, scored, config)
 
 
 def group_centred(rewards: Tensor, scored: Tensor) -> Tensor:
@@ -37,12 +37,12 @@ def group_mean(rewards: Tensor, scored: Tensor) -> Tensor:
     return known.sum(1, keepdim=True) / scored.sum(1, keepdim=True).clamp(min=1)
 
 
-def scaled(centred: Tensor, rewards: Tensor, scored: Tensor, config: AdvantageConfig, reduce: Reduce = alone) -> Tensor:
+def scaled(centred: Tensor, rewards: Tensor, scored: Tensor, config: AdvantageConfig) -> Tensor:
     """`centred` [P, G] divided by the deviation that `config.scale` names, plus eps."""
     if config.scaled_by == "none":
         return centred
     if config.scaled_by == "batch":
-        deviation = centred.new_tensor(global_moments(rewards, scored, config.ddof, reduce).deviation)
+        deviation = centred.new_tensor(masked_moments(rewards, scored, config.ddof).deviation)
     else:
         freedom = (scored.sum(1, keepdim=True) - config.ddof).clamp(min=1)
         deviation = (centred.square().sum(1, keepdim=True) / freedom).sqrt()

@@ -13,7 +13,6 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from trainer_client.advantages.moments import Reduce, alone
 from trainer_client.advantages.outcome import grpo_advantages
 from trainer_client.config.advantage import AdvantageConfig, ProcessConfig
 
@@ -80,9 +79,7 @@ def with_outcome_as_step(
     return [[*row, *end] for row, end in zip(weighed, last, strict=True)]
 
 
-def process_advantages(
-    steps: Sequence[Sequence[Step]], scored: Tensor, width: int, config: AdvantageConfig, reduce: Reduce = alone
-) -> Tensor:
+def process_advantages(steps: Sequence[Sequence[Step]], scored: Tensor, width: int, config: AdvantageConfig) -> Tensor:
     """Token advantages [B, T]: at each token the sum of the normalised step rewards that end there or later.
 
     T is `width`. Normalised means (r - mean) / (std + eps) over ALL steps of all scored members of the group
@@ -92,7 +89,7 @@ def process_advantages(
     Source: DeepSeekMath (arXiv:2402.03300), section 4.1.3.
     """
     values, present, positions = _by_group(steps, scored, width)
-    normalised = grpo_advantages(values, present, config, reduce)
+    normalised = grpo_advantages(values, present, config)
     on_tokens = torch.zeros(len(steps) * width, dtype=torch.float64)
     on_tokens.index_add_(0, positions[present], normalised[present])
     return on_tokens.reshape(len(steps), width).flip(1).cumsum(1).flip(1)

@@ -1,4 +1,4 @@
-"""The one door to token advantages: every estimator, on one rank and on two, and what each needs."""
+"""The one door to token advantages: every estimator, and what each needs."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.unit.trainer_client.ranks import on_ranks
 from trainer_client.advantages import (
     Evidence,
-    Reduce,
     Step,
     TokenAdvantages,
     gae,
@@ -55,14 +53,6 @@ def evidence(seed: int = 0) -> Evidence:
     )
 
 
-def part(whole: Evidence, first: int, last: int) -> Evidence:
-    """The prompts [first, last) of it."""
-    p, b = slice(first, last), slice(first * GROUP, last * GROUP)
-    assert whole.steps is not None
-    cut = {name: getattr(whole, name)[p] for name in ("rewards", "scored", "components", "present", "prompt_values")}
-    return replace(whole, **cut, **{name: getattr(whole, name)[b] for name in ("mask", "steps", "values", "kl")})
-
-
 CONFIGS: dict[str, dict[str, Any]] = {
     "grpo": {},
     "grpo by batch": {"scale": "batch"},
@@ -81,25 +71,8 @@ CONFIGS: dict[str, dict[str, Any]] = {
 }
 
 
-def estimated(settings: dict[str, Any], known: Evidence, reduce: Reduce | None = None) -> TokenAdvantages:
-    config = AdvantageConfig.model_validate(settings)
-    return token_advantages(known, config) if reduce is None else token_advantages(known, config, reduce)
-
-
-@pytest.mark.parametrize("kl_beta", [0.0, 0.1])
-@pytest.mark.parametrize("name", CONFIGS)
-def test_two_ranks_with_whole_groups_get_what_one_process_gets(name: str, kl_beta: float) -> None:
-    known = replace(evidence(1), kl_beta=kl_beta)
-
-    def work(share: Evidence, reduce: Reduce) -> TokenAdvantages:
-        return estimated(CONFIGS[name], share, reduce)
-
-    left, right = on_ranks([part(known, 0, 1), part(known, 1, PROMPTS)], work)
-    whole = estimated(CONFIGS[name], known)
-    assert whole.tokens.any()
-    assert torch.allclose(torch.cat([left.tokens, right.tokens]), whole.tokens, rtol=0.0, atol=1e-12)
-    if whole.returns is not None and left.returns is not None and right.returns is not None:
-        assert torch.allclose(torch.cat([left.returns, right.returns]), whole.returns, rtol=0.0, atol=1e-12)
+def estimated(settings: dict[str, Any], known: Evidence) -> TokenAdvantages:
+    return token_advantages(known, AdvantageConfig.model_validate(settings))
 
 
 @pytest.mark.parametrize("name", CONFIGS)

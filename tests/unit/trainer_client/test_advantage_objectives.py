@@ -8,8 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.unit.trainer_client.ranks import on_ranks
-from trainer_client.advantages import Reduce, component_tensors, grpo_advantages, objective_advantages
+from trainer_client.advantages import component_tensors, grpo_advantages, objective_advantages
 from trainer_client.config.advantage import AdvantageConfig, ObjectivesConfig
 
 WEIGHTS = {"math": 1.0, "format": 0.25, "length": -0.5}
@@ -93,18 +92,6 @@ def test_dead_groups_and_unscored_members_stay_exactly_zero_through_whitening() 
     assert got.any()
     assert not got[1].any()
     assert not got[~scored].any()
-
-
-def test_ranks_that_hold_whole_groups_get_what_one_process_gets() -> None:
-    components, present, scored = drawn(6)
-    objectives = ObjectivesConfig(weights=WEIGHTS, whiten=True)
-
-    def work(share: tuple[Tensor, Tensor, Tensor], reduce: Reduce) -> Tensor:
-        return objective_advantages(*share, objectives, CONFIG, reduce)
-
-    halves = [(components[part], present[part], scored[part]) for part in (slice(0, 1), slice(1, 4))]
-    whole = objective_advantages(components, present, scored, objectives, CONFIG)
-    assert torch.allclose(torch.cat(on_ranks(halves, work)), whole, rtol=0.0, atol=1e-12)
 
 
 def test_components_come_in_the_order_of_the_names_and_none_is_absent() -> None:

@@ -13,9 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from tests.unit.trainer_client.ranks import on_ranks
 from trainer_client.advantages import (
-    Reduce,
     dead_groups,
     group_centred,
     grpo_advantages,
@@ -84,18 +82,6 @@ def test_scales_by_hand() -> None:
     by_batch = 1 / math.sqrt(18 / 4)
     assert got("batch")[0] == pytest.approx([-by_batch, by_batch], abs=1e-12)
     assert got("batch")[1] == [0.0, 0.0]
-
-
-@pytest.mark.parametrize("scale", SCALES)
-def test_ranks_that_hold_whole_groups_get_what_one_process_gets(scale: Scales) -> None:
-    rewards, scored = drawn(11, prompts=7)
-    config = AdvantageConfig(scale=scale)
-
-    def work(share: tuple[Tensor, Tensor], reduce: Reduce) -> Tensor:
-        return grpo_advantages(*share, config, reduce)
-
-    joined = torch.cat(on_ranks([(rewards[:2], scored[:2]), (rewards[2:], scored[2:])], work))
-    assert torch.allclose(joined, grpo_advantages(rewards, scored, config), rtol=0.0, atol=1e-12)
 
 
 @pytest.mark.parametrize("scale", SCALES)

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from reward_server.wire import StepReward
-from tests.unit.trainer_client.ranks import on_ranks
-from trainer_client.advantages import Reduce, Step, process_advantages, steps_on_tokens, token_of_character
+from trainer_client.advantages import Step, process_advantages, steps_on_tokens, token_of_character
 from trainer_client.advantages.process import with_outcome_as_step
 from trainer_client.config.advantage import AdvantageConfig, ProcessConfig
 
@@ -132,19 +131,6 @@ def test_weights_apply_before_steps_and_outcome_are_normalised_together() -> Non
     rewards = torch.tensor([[2.0, 0.0]], dtype=torch.float64)
     joined = with_outcome_as_step([[Step(0, 1.0)], [Step(1, 4.0)]], rewards, torch.tensor([2, -1]), config)
     assert joined == [[Step(0, 0.5), Step(2, 6.0)], [Step(1, 2.0)]]
-
-
-def test_ranks_that_hold_whole_groups_get_what_one_process_gets() -> None:
-    config = AdvantageConfig(scale="batch")
-    steps = [[Step(t, float((row * 7 + t) % 3)) for t in range(row % 4)] for row in range(8)]
-
-    def work(share: list[list[Step]], reduce: Reduce) -> Tensor:
-        return process_advantages(share, everyone(len(share) // 2, 2), 5, config, reduce)
-
-    joined = torch.cat(on_ranks([steps[:2], steps[2:]], work))
-    whole = process_advantages(steps, everyone(4, 2), 5, config)
-    assert whole.any()
-    assert torch.allclose(joined, whole, rtol=0.0, atol=1e-12)
 
 
 @pytest.mark.parametrize("index", [-1, 4])
