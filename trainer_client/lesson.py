@@ -53,7 +53,7 @@ def lesson_of(groups: Sequence[ScoredGroup], batch: TrainBatch, config: RlConfig
     evidence = _with_parts(evidence, groups, batch, config)
     evidence, reward_kl = _with_divergence(evidence, batch, config, controls)
     result = token_advantages(evidence, config.advantage)
-    members = rows_in_loss(result.members, truncated_of(groups), config.selection.overlong_filter)
+    members = rows_in_loss(scored, truncated_of(groups), config.selection.overlong_filter)
     returns = result.returns
     if returns is None and config.critic is not None:
         returns = outcome_returns(rewards, batch.action_mask)
@@ -139,7 +139,7 @@ def _with_divergence(
     kl, reference, old = config.loss.kl, batch.reference_log_probs, batch.old_log_probs
     if kl.place != "reward" or reference is None or old is None:
         return evidence, None
-    actions = evidence.actions
+    actions = evidence.mask & evidence.scored.reshape(-1, 1)
     estimate = divergence_for_rewards(old, reference, actions, kl, config.loss.log_ratio_limit)
     mean = float(estimate.double().sum() / max(int(actions.sum()), 1)) if bool(actions.any()) else None
     return replace(evidence, kl=estimate, kl_beta=current_beta(controls, config.loss)), mean

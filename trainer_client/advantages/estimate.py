@@ -34,9 +34,10 @@ class Evidence:
     """What the advantages of one rollout batch are made of. Row `p*G + g` of [B, T] is completion `g` of prompt `p`.
 
     `rewards` [P, G] and `scored` [P, G]; `mask` [B, T] is true on action tokens, before any row is filtered from the
-    loss: filters must not move the statistics. `kept` [P, G] are the members GFPO keeps. `steps` [B] are needed by
-    process supervision, `components` and `present` [P, G, C] by objectives, `prompt_values` [P] by hybrid, `values`
-    [B, T] by gae. `kl` [B, T] in nats with `kl_beta` > 0 puts the KL into the reward.
+    loss: filters must not move the statistics. `kept` [P, G] are the members that GFPO keeps: the others are in no
+    statistic and have no advantage. `steps` [B] are needed by process supervision, `components` and `present` [P, G, C]
+    by objectives, `prompt_values` [P] by hybrid, `values` [B, T] by gae. `kl` [B, T] in nats with `kl_beta` > 0 puts
+    the KL into the reward.
     """
 
     rewards: Tensor
@@ -53,12 +54,12 @@ class Evidence:
 
     @property
     def members(self) -> Tensor:
-        """The members [P, G] that are learnt from: scored, and kept where there is a kept set."""
+        """The members [P, G] that have an advantage: scored, and kept where there is a kept set."""
         return self.scored if self.kept is None else self.scored & self.kept
 
     @property
     def actions(self) -> Tensor:
-        """Action tokens [B, T] (bool) of the members that are learnt from."""
+        """Action tokens [B, T] (bool) of those members."""
         return self.mask.bool() & self.members.reshape(-1, 1)
 
 
@@ -66,13 +67,11 @@ class Evidence:
 class TokenAdvantages:
     """`tokens` [B, T] in fp64, zero on everything that is no action of a scored and kept member.
 
-    `returns` [B, T] are the critic's targets, None without a critic. `members` [P, G] are those learnt from: rows of
-    the others leave the loss and its normaliser.
+    `returns` [B, T] are the critic's targets, None without a critic.
     """
 
     tokens: Tensor
     returns: Tensor | None
-    members: Tensor
 
 
 def token_advantages(evidence: Evidence, config: AdvantageConfig) -> TokenAdvantages:
@@ -85,7 +84,7 @@ def token_advantages(evidence: Evidence, config: AdvantageConfig) -> TokenAdvant
     tokens = torch.where(actions, raw, torch.zeros_like(raw))
     if config.whitens:
         tokens = whiten(tokens, actions, config.ddof, config.eps)
-    return TokenAdvantages(tokens, returns, evidence.members)
+    return TokenAdvantages(tokens, returns)
 
 
 _Estimated = tuple[Tensor, Tensor | None]

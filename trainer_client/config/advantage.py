@@ -95,7 +95,7 @@ class AdaptiveKeepConfig(Section):
 
 
 class GfpoConfig(Section):
-    """Group filtering: of G completions only the k best by a metric are learnt from."""
+    """Group filtering: of G completions the k best by a metric are learnt from; the loss's divisor counts all G."""
 
     metric: Literal["length", "token_efficiency"] = Field(
         default="length", description="length keeps the shortest; token_efficiency the highest reward per token"
@@ -114,7 +114,7 @@ class HybridConfig(Section):
 
     `few_scored` and `one_sided` choose without looking at the rewards, so the gradient stays unbiased. `dead` chooses
     the groups whose rewards turned out equal: they teach again, at the price of a bias, because the choice depends
-    on what was sampled. `all` is a baseline by value alone.
+    on what was sampled. `all` is a baseline by value alone. The estimate itself is learnt from every prompt.
     """
 
     choose: Literal["few_scored", "one_sided", "dead", "all"] = Field(

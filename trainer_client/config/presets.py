@@ -114,9 +114,10 @@ _ALL = (
     ),
     Preset(
         "gfpo",
-        "as grpo by tokens on the k of G best by length or R/T:  A_i = (R_i - mean_S R) / std_S R for i in S, else 0",
-        "GFPO, arXiv:2508.09726, eq. 2: G = 16, k = 8, token-level loss, here over the kept tokens, there over all; KL "
-        "and entropy bonus, 0.001 each there, are left out; gfpo.metric = token_efficiency or gfpo.adaptive on request",
+        "L = -1/sum_i T_i sum_{i in S, t} min(r A, clip(r, 1-e, 1+e) A),  A_i = (R_i - mean_S R) / std_S R,  S: the k "
+        "of G best by length or R/T",
+        "GFPO, arXiv:2508.09726, eq. 2: G = 16, k = 8, the divisor counts the tokens of all G; KL and entropy bonus, "
+        "0.001 each there, are left out; gfpo.metric = token_efficiency or gfpo.adaptive on request",
         {
             "group": 16,
             "advantage": _GROUP | {"gfpo": {"metric": "length", "keep": 8}},
@@ -187,7 +188,8 @@ _ALL = (
     ),
     Preset(
         "gdpo",
-        "as grpo by tokens,  A_i = whitened sum_n w_n (R_in - mean R_n) / std R_n over the components n",
+        "L = -1/sum T_i sum_it min(r A, clip(r, 1-e, 1+e) A),  A_i = whitened sum_n w_n (R_in - mean R_n) / std R_n "
+        "over the components n",
         "GDPO, arXiv:2601.05242, 3.1, no KL as in its code; the weights w have to be given, by the names of the "
         "profile's components: advantage.objectives.weights = { math = 1.0, format = 1.0 }",
         {

@@ -1,5 +1,8 @@
 """GFPO's kept sets: of G sampled completions the k best by a metric are learnt from. Pure.
 
+The others have no advantage and are in no mean. They stay in the loss: its divisor counts all G, and a divergence or an
+entropy bonus is theirs as well, because the sums of the paper's objective (eq. 2) run over i = 1..G.
+
 Source: Shrivastava et al. 2025, GFPO (arXiv:2508.09726), algorithm 1 and the section on adaptive difficulty.
 """
 

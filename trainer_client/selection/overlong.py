@@ -18,12 +18,12 @@ def soft_overlong_penalty(lengths: Tensor, max_tokens: int, config: SoftOverlong
     return -config.weight * (beyond / cache).clamp(0.0, 1.0)
 
 
-def rows_in_loss(members: Tensor, truncated: Tensor, overlong_filter: bool) -> Tensor:
-    """True [P, G] for the members the loss sees: with the filter, those that ended by themselves.
+def rows_in_loss(scored: Tensor, truncated: Tensor, overlong_filter: bool) -> Tensor:
+    """True [P, G] for the members in the loss: the scored ones; with the filter, if they ended by themselves.
 
     Advantages come first and this mask after them: a truncated completion stays in its group's mean and deviation,
     as in TRL (`mask_truncated_completions`) and NeMo RL (`overlong_filtering`). Leaving it out of the statistics as
     well would make the others of a group look worse than the policy is.
     Source: DAPO (arXiv:2503.14476), section 3.4, overlong filtering.
     """
-    return members & ~truncated if overlong_filter else members
+    return scored & ~truncated if overlong_filter else scored

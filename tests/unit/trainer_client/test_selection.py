@@ -194,7 +194,7 @@ def test_the_punishment_grows_over_the_last_share_before_the_limit() -> None:
 
 
 def test_truncated_rows_leave_the_loss_and_stay_in_the_statistics() -> None:
-    members = torch.tensor([[True, True, True, False, False]])  # the last are not scored, or not kept
+    members = torch.tensor([[True, True, True, False, False]])  # the last are not scored
     truncated = torch.tensor([[False, True, False, True, False]])
     assert rows_in_loss(members, truncated, overlong_filter=True).tolist() == [[True, False, True, False, False]]
     assert rows_in_loss(members, truncated, overlong_filter=False).tolist() == members.tolist()

@@ -66,20 +66,20 @@ def test_overlong_rows_stay_in_the_mean_and_leave_the_loss() -> None:
     assert made.members.tolist() == [[True, True, False, False]]
 
 
-def test_kept_members_alone_are_in_mean_and_normaliser() -> None:
+def test_kept_members_alone_are_in_the_mean_and_all_are_in_the_divisor() -> None:
     setting = config(group=4, advantage=PLAIN | {"gfpo": {"metric": "length", "keep": 2}})
-    made = lesson([group([9, 2, 8, 3], [1.0, 1.0, 1.0, 0.0])], setting)
+    made = lesson([group([9, 2, 8, 3], [1.0, 1.0, None, 0.0])], setting)
     assert first_advantages(made) == pytest.approx([0.0, 0.5, 0.0, -0.5])
-    assert made.batch.action_mask.sum(1).tolist() == [0, 2, 0, 3]
+    assert made.batch.action_mask.sum(1).tolist() == [9, 2, 0, 3]
 
 
 def test_window_of_difficulty_moves_on_and_is_cut() -> None:
     adaptive = {"very_hard": 4, "hard": 3, "medium": 2, "easy": 2, "window": 3, "warm_up": 1}
     setting = config(group=4, advantage=PLAIN | {"gfpo": {"adaptive": adaptive}})
-    hard, easy = group([5, 6, 7, 8], [0.0, 0.0, 0.0, 1.0]), group([5, 6, 7, 8], [1.0, 1.0, 1.0, 0.0])
+    hard, easy = group([5, 6, 7, 8], [0.0, 0.0, 0.0, 1.0]), group([5, 6, 7, 8], [1.0, 0.0, 1.0, 1.0])
     made = lesson([hard, easy], setting, Controls(difficulty=(0.5, 0.6)))
     assert made.window.means == (0.6, 0.25, 0.75)
-    assert made.members.tolist() == [[True] * 4, [True, True, False, False]]
+    assert made.batch.advantages.any(1).tolist() == [True] * 4 + [True, True, False, False]
 
 
 def with_steps(one: ScoredGroup, *rows: tuple[JudgedStep, ...]) -> ScoredGroup:
