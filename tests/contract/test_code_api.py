@@ -58,7 +58,7 @@ def test_a_program_is_run_with_its_input_arguments_and_files(server_url: str) ->
     done = run(server_url, source, id="a", stdin="in\n", arguments=["arg"], files={"n.txt": "file"})
     assert (done.id, done.verdict, done.status, done.exit_code) == ("a", "runtime_error", "exited", 3)
     assert (done.stdout, done.stderr) == ("in arg file\n", "é\n")
-    assert done.isolation == httpx.get(f"{server_url}/readyz").json()["sandbox"]["level"]
+    assert done.isolation == httpx.get(f"{server_url}/readyz", timeout=60).json()["sandbox"]["level"]
     assert done.error is None
     assert done.memory_kb > 1000
 
@@ -79,7 +79,7 @@ def test_how_a_program_ended_is_said(server_url: str, source: str, limits: dict[
 
 
 def test_the_examples_of_the_documentation_are_true(server_url: str) -> None:
-    paths = httpx.get(f"{server_url}/openapi.json").json()["paths"]
+    paths = httpx.get(f"{server_url}/openapi.json", timeout=60).json()["paths"]
     examples = [
         paths[path]["post"]["requestBody"]["content"]["application/json"]["examples"]["python"]["value"]
         for path in ("/v1/code/run", "/v1/code/judge")
@@ -101,7 +101,9 @@ def test_a_wrong_program_gets_its_share(server_url: str) -> None:
 
 
 def test_the_languages_are_listed_and_others_refused_by_name(server_url: str) -> None:
-    known = [LanguageInfo.model_validate(one) for one in httpx.get(f"{server_url}/v1/code/languages").json()]
+    known = [
+        LanguageInfo.model_validate(one) for one in httpx.get(f"{server_url}/v1/code/languages", timeout=60).json()
+    ]
     assert "python" in [one.name for one in known]
     tests = [{"type": "stdin", "stdout": "1"}]
     checker = [{"type": "stdin", "stdout": "1", "checker": {"language": "cobol", "source": "x"}}]
@@ -129,11 +131,13 @@ def test_the_languages_are_listed_and_others_refused_by_name(server_url: str) ->
 def test_a_bad_request_says_what_was_expected(
     server_url: str, what: str, body: bytes, status: int, code: str, says: str
 ) -> None:
-    answer = httpx.post(f"{server_url}/v1/code/{what}", content=body, headers={"content-type": "application/json"})
+    answer = httpx.post(
+        f"{server_url}/v1/code/{what}", content=body, headers={"content-type": "application/json"}, timeout=60
+    )
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
     assert answer.json()["code"] == code
     assert says in answer.json()["detail"]
-    assert httpx.get(f"{server_url}/readyz").json()["pending_programs"] == 0
+    assert httpx.get(f"{server_url}/readyz", timeout=60).json()["pending_programs"] == 0
 
 
 def test_a_key_of_idempotency_answers_a_retry_for_nothing(server_url: str) -> None:
@@ -210,7 +214,7 @@ def test_overload_is_refused_before_work_began_and_loses_nothing_accepted(small_
 
 
 def test_a_batch_that_could_never_be_let_in_says_how_large_it_may_be(small_url: str) -> None:
-    answer = httpx.post(f"{small_url}/v1/score", json=CODE_REQUEST | {"items": CODE_REQUEST["items"] * 5})
+    answer = httpx.post(f"{small_url}/v1/score", json=CODE_REQUEST | {"items": CODE_REQUEST["items"] * 5}, timeout=60)
     assert (answer.status_code, answer.json()["code"]) == (422, "too_many_programs")
     assert "at most 4" in answer.json()["detail"]
 
@@ -221,17 +225,17 @@ def test_a_host_that_cannot_isolate_programs_runs_none_and_says_why(tmp_path: Pa
         assert (refused.status_code, refused.json()["code"]) == (503, "sandbox_refused")
         assert refused.json()["retryable"] is False
         assert "/nonexistent/python" in refused.json()["detail"]
-        (item,) = httpx.post(f"{url}/v1/score", json=CODE_REQUEST).json()["results"]
+        (item,) = httpx.post(f"{url}/v1/score", json=CODE_REQUEST, timeout=60).json()["results"]
         assert (item["status"], item["reward"]) == ("error", None)
         assert (item["error"]["code"], item["error"]["retryable"]) == ("sandbox_refused", False)
-        assert httpx.get(f"{url}/readyz").status_code == 200, "mathematics is judged all the same"
+        assert httpx.get(f"{url}/readyz", timeout=60).status_code == 200, "mathematics is judged all the same"
 
 
 def test_programs_are_behind_the_key(tmp_path: Path) -> None:
     with running_server(tmp_path / "log", REWARD_SERVER_API_KEY="hunter2") as (url, _):
         assert post(url, "run", RUN_REQUEST).status_code == 401
         assert post(url, "judge", JUDGE_REQUEST).status_code == 401
-        assert httpx.get(f"{url}/v1/code/languages").status_code == 401
+        assert httpx.get(f"{url}/v1/code/languages", timeout=60).status_code == 401
         assert post(url, "run", RUN_REQUEST, authorization="Bearer hunter2").json()["stdout"] == "3\n"
 
 

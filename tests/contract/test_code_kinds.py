@@ -323,7 +323,9 @@ EXAMPLES = re.findall(r"```json\n(.*?)```", (Path(__file__).parents[2] / "docs" 
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_examples_of_the_documentation_are_accepted(server_url: str, example: str) -> None:
-    answer = httpx.post(f"{server_url}/v1/code/judge", content=example, headers={"Content-Type": "application/json"})
+    answer = httpx.post(
+        f"{server_url}/v1/code/judge", content=example, headers={"Content-Type": "application/json"}, timeout=60
+    )
     assert (answer.json()["verdict"], answer.json()["score"]) == ("accepted", 1.0)
 
 

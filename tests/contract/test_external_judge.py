@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 
 from tests.judge_stand_in import Act, JudgeStandIn, chat, running_judge
 from tests.server_process import running_server
+from tests.waiting import wait_until
 
 JUDGE = {"check": "external_judge"}
 REWARD_MODEL = {"check": "external_judge", "params": {"mode": "reward_model"}}
@@ -32,7 +34,7 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[JudgeSt
             REWARD_SERVER_JUDGE_URL=f"{judge.url}/v1",
             REWARD_SERVER_JUDGE_MODEL="grader",
             REWARD_SERVER_JUDGE_API_KEY=KEY,
-            REWARD_SERVER_JUDGE_TIMEOUT_SECONDS="2",
+            REWARD_SERVER_JUDGE_TIMEOUT_SECONDS="100",
             REWARD_SERVER_JUDGE_ATTEMPTS="2",
             REWARD_SERVER_JUDGE_CONCURRENCY="3",
         ) as (url, _),
@@ -140,32 +142,32 @@ def test_an_answer_that_cannot_be_read_is_asked_for_once_more(judge: JudgeStandI
 
 
 def test_the_deadline_of_the_request_ends_what_was_asked(judge: JudgeStandIn, url: str) -> None:
-    judge.always = Act(wait_seconds=1.5)
+    judge.always = Act(wait_seconds=60)
     left = judge.left
     started = time.monotonic()
-    results = score(url, [item("GRADE 7")] * 8, options={"deadline_ms": 300})
-    assert time.monotonic() - started < 1.4
+    results = score(url, [item("GRADE 7")] * 8, options={"deadline_ms": 1500})
+    assert time.monotonic() - started < 30
     assert codes(results) == ["deadline_exceeded"] * 8
-    _wait_until(lambda: judge.left == left + 3)
+    wait_until(lambda: judge.left == left + 3)
     assert len(judge.asked) == 3
 
 
 def test_a_client_that_leaves_ends_what_was_asked(judge: JudgeStandIn, url: str) -> None:
-    judge.always = Act(wait_seconds=1.5)
+    judge.always = Act(wait_seconds=200)
     left = judge.left
-    with pytest.raises(httpx.ReadTimeout):
-        httpx.post(f"{url}/v1/score", json={"checks": [JUDGE], "items": [item("GRADE 7")] * 8}, timeout=0.3)
-    _wait_until(lambda: judge.left == left + 3)
+
+    async def leave() -> None:
+        async with httpx.AsyncClient(timeout=60) as client:
+            body = {"checks": [JUDGE], "items": [item("GRADE 7")] * 8}
+            asking = asyncio.create_task(client.post(f"{url}/v1/score", json=body))
+            await asyncio.to_thread(wait_until, lambda: judge.in_flight == 3)
+            asking.cancel()
+
+    asyncio.run(leave())
+    wait_until(lambda: judge.left == left + 3)
     assert len(judge.asked) == 3
     judge.always = Act()
     assert score(url, [item("GRADE 7")])[0]["reward"] == pytest.approx(0.7)
-
-
-def _wait_until(true: Any) -> None:
-    ends_at = time.monotonic() + 5
-    while not true() and time.monotonic() < ends_at:
-        time.sleep(0.01)
-    assert true()
 
 
 def test_an_item_that_cannot_be_asked_about_is_neutral_skipped_or_worth_nothing(judge: JudgeStandIn, url: str) -> None:
@@ -181,7 +183,7 @@ def test_an_item_that_cannot_be_asked_about_is_neutral_skipped_or_worth_nothing(
 def test_a_request_cannot_say_where_the_server_asks(judge: JudgeStandIn, url: str) -> None:
     for params in ({"url": judge.url}, {"model": "another"}, {"api_key": "k"}):
         body = {"checks": [{**JUDGE, "params": params}], "items": [item("GRADE 7")]}
-        answer = httpx.post(f"{url}/v1/score", json=body)
+        answer = httpx.post(f"{url}/v1/score", json=body, timeout=60)
         assert (answer.status_code, answer.json()["code"]) == (422, "invalid_params")
     assert judge.asked == []
 
@@ -192,7 +194,7 @@ def test_readiness_tells_of_the_judge_and_neither_key_nor_address(
     _, url, log = endpoint
     judge.always = Act(500)
     score(url, [item("GRADE 7: secret words")])
-    ready = httpx.get(f"{url}/readyz")
+    ready = httpx.get(f"{url}/readyz", timeout=60)
     assert ready.status_code == 200
     said = ready.json()["judge"]
     assert (said["model"], said["slots"], said["busy"], said["last_fault"]) == ("grader", 3, 0, "judge_unavailable")
@@ -232,7 +234,7 @@ def test_a_file_is_scored_by_the_judge_and_what_failed_for_now_is_asked_again(
 
 def test_a_server_without_a_judge_refuses_the_request(server_url: str) -> None:
     body = {"checks": [{"check": "format"}, JUDGE], "items": [item("GRADE 7")]}
-    answer = httpx.post(f"{server_url}/v1/score", json=body)
+    answer = httpx.post(f"{server_url}/v1/score", json=body, timeout=60)
     assert (answer.status_code, answer.json()["code"]) == (422, "check_unavailable")
     assert "REWARD_SERVER_JUDGE_URL" in answer.json()["detail"]
-    assert httpx.get(f"{server_url}/readyz").json()["judge"] is None
+    assert httpx.get(f"{server_url}/readyz", timeout=60).json()["judge"] is None

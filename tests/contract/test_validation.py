@@ -182,7 +182,7 @@ def test_a_bad_item_does_not_cost_its_neighbours(server_url: str) -> None:
 def test_a_bad_request_is_a_problem(server_url: str, body: dict[str, Any], status: int, code: str) -> None:
     answer = post(server_url, body)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
-    assert httpx.get(f"{server_url}/readyz").json()["pending_items"] == 0
+    assert httpx.get(f"{server_url}/readyz", timeout=60).json()["pending_items"] == 0
 
 
 def test_a_shown_gold_is_cut(server_url: str) -> None:
