@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from trainer_client.config.selection import DynamicSamplingConfig
@@ -10,7 +10,7 @@ from trainer_client.groups import component_and_mask
 from trainer_client.rollouts import Collected
 from trainer_client.selection import live_groups, refill
 from trainer_client.selection.dynamic import taken_groups
-from trainer_client.types import ScoredGroup
+from trainer_client.types import Judged, ScoredGroup
 
 Draw = Callable[[int, int], Collected]
 
@@ -41,19 +41,26 @@ def gather(draw: Draw, prompts: int, dynamic: DynamicSamplingConfig | None, accu
     """`prompts` groups; with dynamic sampling as many live ones, as far as its samplings go.
 
     `draw(sampling, prompts)` samples and scores groups of new prompts; samplings count from 0. A group is live when
-    the raw `accuracy_component` differs among its scored completions.
+    the raw `accuracy_component` differs among its scored completions. A server that judges nothing of a sampling ends
+    the step: to draw more would only wait for it again.
     Source: DAPO (arXiv:2503.14476), section 3.2 and eq. 11.
     """
-    gathered = Gathered()
-    gathered.add(draw(0, prompts))
+    gathered, newest = Gathered(), draw(0, prompts)
+    gathered.add(newest)
     if dynamic is None:
         gathered.groups = list(gathered.seen)
         return gathered
     while True:
         live = live_groups(*component_and_mask(gathered.seen, accuracy_component)).tolist()
         plan = refill(sum(live), len(live), prompts, gathered.samplings, dynamic)
-        if not plan.prompts:
+        if not plan.prompts or _nothing_judged(newest.groups):
             gathered.groups = [gathered.seen[number] for number in taken_groups(live, prompts)]
             gathered.full = plan.full
             return gathered
-        gathered.add(draw(gathered.samplings, plan.prompts))
+        newest = draw(gathered.samplings, plan.prompts)
+        gathered.add(newest)
+
+
+def _nothing_judged(groups: Sequence[ScoredGroup]) -> bool:
+    """Whether the server answered for none of them. A ground truth that cannot be judged is an answer."""
+    return all(score.judged is Judged.UNSCORED for group in groups for score in group.scores)

@@ -34,8 +34,9 @@ ENTROPY_ROUNDING = 1e-5  # nats
 class UpdateResult:
     """What the optimizer steps of one rollout batch did; `sums` are over the action tokens that were trained on.
 
-    `log_prob_gap` is max |log pi_sampler - log pi_trainer| before the first step, where both have the same weights.
-    Gradient norms are the largest of all steps, before clipping. `value_loss` and what follows: 0 without a critic.
+    `loss` and `value_loss` are means over the optimizer steps that had something to learn from. `log_prob_gap` is
+    max |log pi_sampler - log pi_trainer| before the first step, where both have the same weights. Gradient norms are
+    the largest of all steps, before clipping. `value_loss` and what follows: 0 without a critic.
     """
 
     loss: float = 0.0
@@ -66,16 +67,21 @@ def update_policy(
     """
     if config.epochs * config.minibatches > 1 and batch.old_log_probs is None:
         raise ValueError("several optimizer steps on a batch need its old_log_probs: measure the batch first")
-    result = UpdateResult()
-    everyone = torch.arange(len(batch.input_ids))
-    for epoch in range(config.epochs):
-        for number, rows in enumerate(everyone.chunk(config.minibatches)):
-            share = accumulate_gradients(learner, batch.rows(rows), config, entropy_coef)
-            result.add(share)
-            if number == 0 and epoch == 0:
-                result.log_prob_gap = share.log_prob_gap
-            _step(learner, share, config, rates, result)
+    result, steps, value_steps = UpdateResult(), 0, 0
+    for number, rows in enumerate(minibatch_rows(len(batch.input_ids), config.minibatches) * config.epochs):
+        share = accumulate_gradients(learner, batch.rows(rows), config, entropy_coef)
+        result.add(share)
+        if number == 0:
+            result.log_prob_gap = share.log_prob_gap
+        _step(learner, share, config, rates, result)
+        steps, value_steps = steps + bool(share.sums.tokens), value_steps + bool(share.value_sums.tokens)
+    result.loss, result.value_loss = result.loss / max(steps, 1), result.value_loss / max(value_steps, 1)
     return result
+
+
+def minibatch_rows(rows: int, minibatches: int) -> list[Tensor]:
+    """The indices of each minibatch: as many as asked for, of like size, in order; fewer only for want of rows."""
+    return [part for part in torch.arange(rows).tensor_split(minibatches) if len(part)]
 
 
 def _step(learner: Learner, share: UpdateResult, config: RlConfig, rates: Rates, result: UpdateResult) -> None:

@@ -30,7 +30,7 @@ from trainer_client.types import (
     ScoredGroup,
     TrainBatch,
 )
-from trainer_client.update import accumulate_gradients, update_policy
+from trainer_client.update import accumulate_gradients, minibatch_rows, update_policy
 
 EOS = 1
 
@@ -213,6 +213,31 @@ def test_update_counts_its_steps_and_leaves_dead_batches_alone(tiny_model: Langu
     result = update_policy(pupil, dead, setting, Rates(0.01))
     assert (result.steps, result.sums.tokens) == (0, 0)
     assert all(torch.equal(a, b) for a, b in zip(before, tiny_model.network.parameters(), strict=True))
+
+
+@pytest.mark.parametrize(("rows", "wanted"), [(64, 4), (64, 7), (9, 4), (32, 20), (3, 4)])
+def test_there_are_as_many_minibatches_as_asked_for_and_they_are_of_like_size(rows: int, wanted: int) -> None:
+    parts = minibatch_rows(rows, wanted)
+    assert torch.cat(parts).tolist() == list(range(rows))
+    assert len(parts) == min(wanted, rows)
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+def test_loss_is_a_mean_over_the_optimizer_steps(tiny_model: LanguageModel) -> None:
+    """On a policy that does not move, the minibatches' losses have the mean of the whole; one that is dead has none."""
+    batch = random_batch(32)
+    with torch.no_grad():
+        batch = replace(batch, old_log_probs=token_log_probs(tiny_model.network, batch, 1.0))
+    pupil, still = learner(tiny_model), Rates(0.0)
+    whole = update_policy(pupil, batch, config(64), still)
+    halves = update_policy(pupil, batch, replace_fields(config(64), minibatches=2, epochs=3), still)
+    assert halves.sums.tokens == 3 * whole.sums.tokens
+    assert halves.loss == pytest.approx(whole.loss, abs=1e-6)
+    dead = replace(batch, advantages=batch.advantages * (torch.arange(32) < 16).unsqueeze(1))
+    first = update_policy(pupil, batch.rows(torch.arange(16)), config(64), still)
+    assert update_policy(pupil, dead, replace_fields(config(64), minibatches=2), still).loss == pytest.approx(
+        first.loss
+    )
 
 
 def replace_fields(setting: RlConfig, **changes: object) -> RlConfig:
