@@ -105,7 +105,9 @@ def _outcome_advantages(evidence: Evidence, rewards: Tensor, config: AdvantageCo
         return objective_advantages(components, present, members, config.objectives, config)
     if config.hybrid is not None:
         values = _needed(evidence.prompt_values, "prompt_values", "hybrid")
-        return hybrid_advantages(rewards, members, values, prompts_by_value(rewards, members, values, config.hybrid))
+        # Before the divergence is taken off: with it hardly any two rewards are equal, and no group would be dead.
+        chosen = prompts_by_value(evidence.rewards, members, values, config.hybrid)
+        return hybrid_advantages(rewards, members, values, chosen)
     return grpo_advantages(rewards, members, config)
 
 

@@ -19,7 +19,7 @@ class Scorecard:
     """Sums over problems. `passes` and `majorities` hold for each k one value of every problem with k judged answers.
 
     An answer without a score counts nowhere but in `unscored` or `skipped`; a problem with fewer than k judged answers
-    is in no mean over k. `majorities` is over problems of which at least one answer could be read.
+    is in no mean over k. `majorities` are told only where an answer of some problem could be read: code has none.
     """
 
     ks: tuple[int, ...]

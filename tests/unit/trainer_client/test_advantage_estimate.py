@@ -166,6 +166,18 @@ def test_the_kept_set_alone_makes_the_statistics_and_the_others_get_zero() -> No
     assert not got.tokens[2 * GROUP : 3 * GROUP].any()
 
 
+def test_a_divergence_in_the_reward_does_not_hide_that_a_group_is_dead() -> None:
+    known = replace(evidence(8), rewards=torch.tensor([[1.0, 1.0, 1.0], *[[0.0, 1.0, 1.0]] * (PROMPTS - 1)]).double())
+    known = replace(known, kl_beta=0.1)
+    assert known.kl is not None
+    assert known.prompt_values is not None
+    got = estimated({"scale": "none", "hybrid": {"choose": "dead"}}, known)
+    shaped = (known.rewards.flatten() - 0.1 * (known.kl * known.mask).sum(1)).reshape(PROMPTS, GROUP)
+    expected = torch.cat([shaped[0] - known.prompt_values[0], shaped[1] - shaped[1].mean()])
+    for row, advantage in enumerate(expected.tolist()):
+        assert got.tokens[row][known.mask[row]].tolist() == pytest.approx([advantage] * int(known.mask[row].sum()))
+
+
 def test_reinforce_pp_whitens_returns_with_the_kl_in_the_reward() -> None:
     known = replace(evidence(9), kl_beta=0.3)
     assert known.kl is not None
