@@ -8,55 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import itertools
 import json
-import math
 import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from types import TracebackType
 
 import httpx
-from pydantic import ValidationError
 
-from reward_server.wire import (
-    MAX_ITEMS,
-    SCORE_PATH,
-    Problem,
-    ScoreItem,
-    ScoreOptions,
-    ScoreResponse,
-    ScoreResult,
-    Status,
-)
+from reward_server.wire import SCORE_PATH, ScoreItem, ScoreOptions, ScoreResponse, ScoreResult, Status
 from trainer_client.config import RewardConfig
 from trainer_client.errors import RewardRejected, RewardUnavailable
+from trainer_client.reward_answers import checked, refusal
+from trainer_client.reward_requests import requests_of, smaller_requests, with_their_groups
 
-# The codes of problem bodies that we know. True: the same request may succeed later.
-TRANSIENT_CODES = {
-    "overloaded": True,
-    "unavailable": True,
-    "sandbox_unavailable": True,
-    "task_timed_out": True,
-    "task_out_of_memory": True,
-    "worker_lost": True,
-    "internal_error": True,
-    "bad_request": False,
-    "invalid_json": False,
-    "invalid_request": False,
-    "invalid_params": False,
-    "body_too_large": False,
-    "unsupported_media_type": False,
-    "unknown_profile": False,
-    "unknown_check": False,
-    "unauthorized": False,
-    "idempotency_conflict": False,
-}
-TRANSIENT_STATUSES = {408, 425, 429, 500, 502, 503, 504}
 CONNECT_SECONDS = 5.0
 SILENT_FAILURES = 1  # this many failures of one request are normal; the next one is told
+REMEDY = (
+    "raise REWARD_SERVER_MAX_BODY_BYTES there, or the limit of the proxy before it, or sample fewer or shorter ones"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +74,7 @@ class Patience:
 class RewardClient:
     """Scores completions over one connection pool. Use as an async context manager, inside one event loop.
 
-    `notice` is told once when the server stops answering, and once when it answers again.
+    `notice` is told once when the server stops answering, once when it answers again, and once that requests are split.
     """
 
     def __init__(self, config: RewardConfig, *, api_key: str | None, notice: Callable[[str], None]) -> None:
@@ -112,6 +83,7 @@ class RewardClient:
         self._slots = asyncio.Semaphore(config.concurrency)
         self._down_since: float | None = None
         self._told = False
+        self._told_splitting = False
         self._http = httpx.AsyncClient(
             base_url=config.url.rstrip("/"),
             headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
@@ -138,11 +110,29 @@ class RewardClient:
         Items of one `group_id` that follow each other are always in one request, so that rules that compare the
         completions of a prompt see all of them.
         """
-        parts = _parts(items, self._config.batch_items)
+        parts = requests_of(items, self._config.batch_items)
         answered = await asyncio.gather(*(self._score_part(part, patience, judges) for part in parts))
         return [answer for part in answered for answer in part]
 
     async def _score_part(
+        self, items: Sequence[ScoreItem], patience: Patience, judges: set[Judge] | None
+    ) -> list[Answer]:
+        """The answers to one request; to smaller ones where the server, or a proxy before it, takes none so large."""
+        try:
+            return await self._until_judged(items, patience, judges)
+        except RewardRejected as error:
+            if error.status != httpx.codes.REQUEST_ENTITY_TOO_LARGE:
+                raise
+            size = len(self._body(items))
+        if len(items) == 1:
+            return [
+                Unanswered(f"its request alone has {size} bytes, and the reward server takes none so large: {REMEDY}")
+            ]
+        self._tell_splitting(size)
+        halves = (self._score_part(half, patience, judges) for half in smaller_requests(items))
+        return [answer for half in await asyncio.gather(*halves) for answer in half]
+
+    async def _until_judged(
         self, items: Sequence[ScoreItem], patience: Patience, judges: set[Judge] | None
     ) -> list[Answer]:
         """One request, and further ones for the items that the server failed to judge, with their whole groups."""
@@ -151,7 +141,7 @@ class RewardClient:
         for attempt in range(self._config.max_item_retries + 1):
             if attempt:
                 await asyncio.sleep(self._backoff_seconds(attempt - 1))
-            asked = _with_their_groups(items, waiting)
+            asked = with_their_groups(items, waiting)
             try:
                 response = await self._request([items[place] for place in asked], attempt, patience)
             except RewardUnavailable as fault:
@@ -193,7 +183,7 @@ class RewardClient:
                 continue
             patience.succeeded()
             self._recovered()
-            return _checked(response, items)
+            return checked(response, items)
 
     def _body(self, items: Sequence[ScoreItem]) -> bytes:
         request = {
@@ -212,15 +202,24 @@ class RewardClient:
         except TimeoutError as error:
             raise RewardUnavailable(f"no answer within {self._config.timeout_seconds:g} s") from error
         except httpx.RequestError as error:
-            raise RewardUnavailable(f"{type(error).__name__}: {error or 'connection failed'}") from error
+            raise RewardUnavailable(f"{type(error).__name__}: {str(error) or 'connection failed'}") from error
         if response.status_code == httpx.codes.OK:
             return response
-        raise _refusal(response)
+        raise refusal(response)
 
     def _backoff_seconds(self, failures: int) -> float:
         """Doubling pause with full jitter in its upper half, so that many clients do not come back together."""
         longest = min(self._config.backoff_seconds * 2.0 ** min(failures, 30), self._config.max_backoff_seconds)
         return longest * (0.5 + 0.5 * random.random())  # noqa: S311 -- spreads retries, guards nothing
+
+    def _tell_splitting(self, size: int) -> None:
+        if not self._told_splitting:
+            self._told_splitting = True
+            self._notice(
+                f"the reward server refuses a request of {size} bytes as too large (HTTP 413); it is split, and where "
+                "one group is too much, rules that compare its completions take no part. To have it taken whole, "
+                f"{REMEDY}"
+            )
 
     def _trouble(self, fault: RewardUnavailable, failures: int) -> None:
         self._down_since = self._down_since or time.monotonic()
@@ -232,29 +231,6 @@ class RewardClient:
         if self._told and self._down_since is not None:
             self._notice(f"reward server answers again after {time.monotonic() - self._down_since:.0f} s")
         self._down_since, self._told = None, False
-
-
-def _parts(items: Sequence[ScoreItem], size: int) -> list[Sequence[ScoreItem]]:
-    """The items in requests of at most `size`; a larger group has a request of its own, up to what a server takes."""
-    parts: list[list[ScoreItem]] = []
-    for _, run in itertools.groupby(enumerate(items), _group_of):
-        members = [item for _, item in run]
-        if not parts or len(parts[-1]) + len(members) > size:
-            parts.append([])
-        parts[-1].extend(members)
-    return [part[start : start + MAX_ITEMS] for part in parts for start in range(0, len(part), MAX_ITEMS)]
-
-
-def _group_of(numbered: tuple[int, ScoreItem]) -> str | int:
-    """An item without a group is alone."""
-    place, item = numbered
-    return place if item.group_id is None else item.group_id
-
-
-def _with_their_groups(items: Sequence[ScoreItem], places: Sequence[int]) -> list[int]:
-    """These places, and those of all other members of their groups."""
-    groups = {_group_of((place, items[place])) for place in places}
-    return [place for place, item in enumerate(items) if _group_of((place, item)) in groups]
 
 
 def _fill(answers: list[Answer], places: Sequence[int], answer: Unanswered) -> None:
@@ -274,49 +250,3 @@ def _store(answers: list[Answer], places: Sequence[int], results: Sequence[Score
         if error is not None and error.retryable:
             again.append(place)
     return again
-
-
-def _checked(response: httpx.Response, items: Sequence[ScoreItem]) -> ScoreResponse:
-    """The answer, with one result for each item, in order. All else is a fault of the server: RewardUnavailable."""
-    try:
-        answer = ScoreResponse.model_validate_json(response.content)
-    except ValidationError as error:
-        fault = error.errors()[0]
-        where = ".".join(map(str, fault["loc"]))
-        raise RewardUnavailable(f"answer is no ScoreResponse: {where}: {fault['msg']}", replay=False) from error
-    results = answer.results
-    if len(results) != len(items):
-        raise RewardUnavailable(f"{len(items)} items were sent, {len(results)} results came", replay=False)
-    for place, (item, result) in enumerate(zip(items, results, strict=True)):
-        if result.index != place or result.id != item.id:
-            raise RewardUnavailable(
-                f"result {place} belongs to another item: index {result.index}, id {result.id!r}, expected {item.id!r}",
-                replay=False,
-            )
-        if result.reward is not None and not math.isfinite(result.reward):
-            raise RewardUnavailable(f"result {place} has the reward {result.reward}", replay=False)
-    return answer
-
-
-def _refusal(response: httpx.Response) -> RewardUnavailable | RewardRejected:
-    """The error that an answer other than 200 means, by its problem's code, else by its HTTP status."""
-    status = response.status_code
-    try:
-        problem = Problem.model_validate_json(response.content)
-        code, detail = problem.code, problem.detail
-    except ValidationError:
-        code, detail = f"http_{status}", response.text[:200] or response.reason_phrase
-    if TRANSIENT_CODES.get(code, status in TRANSIENT_STATUSES):
-        return RewardUnavailable(f"{code}: {detail}", retry_after_seconds=_retry_after_seconds(response))
-    return RewardRejected(status=status, code=code, detail=detail)
-
-
-def _retry_after_seconds(response: httpx.Response) -> float | None:
-    """The Retry-After header, given in seconds or as a date (RFC 9110, 10.2.3); None where absent or unreadable."""
-    value = response.headers.get("Retry-After", "").strip()
-    if value.isascii() and value.isdigit():
-        return float(value)
-    try:
-        return max(parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
-    except (ValueError, TypeError):
-        return None

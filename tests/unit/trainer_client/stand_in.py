@@ -45,6 +45,10 @@ class StandIn:
         """What happens to the next score requests, one each."""
         httpx.post(f"{self.url}/faults", json=list(faults), timeout=10).raise_for_status()
 
+    def limit(self, body_bytes: int) -> None:
+        """Score requests with a larger body are refused from now on."""
+        httpx.post(f"{self.url}/limit", json=body_bytes, timeout=10).raise_for_status()
+
     def requests(self) -> list[dict[str, Any]]:
         """The score requests that came since the last start."""
         return httpx.get(f"{self.url}/requests", timeout=10).json()

@@ -3,7 +3,8 @@
     python stand_in_server.py PORT
 
 It scores like the profile r1-zero-math, by string comparison. `POST /faults ["503", "hang:2", ...]` sets what happens
-to the next score requests, one each; `GET /requests` tells what came. For tests only.
+to the next score requests, one each; `POST /limit BYTES` refuses larger bodies; `GET /requests` tells what came. For
+tests only.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ FORMAT = re.compile(r"<think>[^<]+</think>\s*<answer>([^<]*)</answer>")
 LOCK = threading.Lock()
 FAULTS: list[str] = []
 REQUESTS: list[dict[str, Any]] = []
+LIMIT: list[int] = []
 
 
 def score(index: int, item: dict[str, Any]) -> dict[str, Any]:
@@ -72,6 +74,10 @@ def spoil(body: dict[str, Any], fault: str) -> dict[str, Any]:
         results[0]["id"] = "somebody else"
     elif fault == "nan":
         results[0]["reward"] = float("nan")
+    elif fault == "nan-component":
+        results[0]["components"]["math"]["value"] = float("nan")
+    elif fault == "infinite-step":
+        results[0]["step_rewards"] = [{"component": "steps", "start": 0, "end": 1, "value": float("inf")}]
     elif fault == "no-results":
         del body["results"]
     elif fault == "item-error":
@@ -113,6 +119,13 @@ class Handler(BaseHTTPRequestHandler):
                 FAULTS[:] = body
             self.send(200, {})
             return
+        if self.path == "/limit":
+            LIMIT[:] = [body]
+            self.send(200, {})
+            return
+        if LIMIT and int(self.headers["Content-Length"]) > LIMIT[0]:
+            self.problem(413, "body_too_large")
+            return
         with LOCK:
             fault = FAULTS.pop(0) if FAULTS else ""
             REQUESTS.append(
@@ -121,6 +134,7 @@ class Handler(BaseHTTPRequestHandler):
                     "key": self.headers.get("Idempotency-Key"),
                     "authorization": self.headers.get("Authorization"),
                     "ids": [item.get("id") for item in body["items"]],
+                    "groups": [item.get("group_id") for item in body["items"]],
                     "options": body["options"],
                     "profile": body["profile"],
                     "fault": fault,
@@ -142,8 +156,8 @@ class Handler(BaseHTTPRequestHandler):
             self.problem(503, "unavailable", {"Retry-After": argument} if argument else None)
         elif kind == "429":
             self.problem(429, "overloaded", {"Retry-After": argument or "0"})
-        elif kind == "504":
-            self.send(504, b"<html>gateway</html>")
+        elif kind in ("504", "520"):
+            self.send(int(kind), b"<html>\n<h1>gateway</h1>\n</html>")
         elif kind == "404":
             self.problem(404, "unknown_profile")
         elif kind == "401":

@@ -61,18 +61,18 @@ def test_answers_come_in_order_over_several_requests(stand_in: StandIn) -> None:
 
 
 def test_a_group_is_never_cut_in_two(stand_in: StandIn) -> None:
-    grouped = [ScoreItem(id=f"i{n}", group_id=f"g{n // 4}", completion="no", ground_truth="2") for n in range(20)]
-    answers = ask(config(stand_in.url, batch_items=10, concurrency=1), grouped)
-    assert [answer.id for answer in answers if isinstance(answer, ScoreResult)] == [item.id for item in grouped]
+    asked = [ScoreItem(id=f"i{n}", group_id=f"g{n // 4}", completion="no", ground_truth="2") for n in range(20)]
+    answers = ask(config(stand_in.url, batch_items=10, concurrency=1), asked)
+    assert [answer.id for answer in answers if isinstance(answer, ScoreResult)] == [item.id for item in asked]
     assert [len(request["ids"]) for request in stand_in.requests()] == [8, 8, 4]
-    ask(config(stand_in.url, batch_items=3, concurrency=1), grouped)
+    ask(config(stand_in.url, batch_items=3, concurrency=1), asked)
     assert [len(request["ids"]) for request in stand_in.requests()[3:]] == [4] * 5
 
 
 def test_an_item_is_tried_again_in_the_company_of_its_group_only(stand_in: StandIn) -> None:
-    grouped = [ScoreItem(id=f"i{n}", group_id=f"g{n // 2}", completion=RIGHT, ground_truth="2") for n in range(4)]
+    asked = [ScoreItem(id=f"i{n}", group_id=f"g{n // 2}", completion=RIGHT, ground_truth="2") for n in range(4)]
     stand_in.faults("item-error")
-    assert rewards(ask(config(stand_in.url), grouped)) == [1.2] * 4
+    assert rewards(ask(config(stand_in.url), asked)) == [1.2] * 4
     assert [request["ids"] for request in stand_in.requests()] == [["i0", "i1", "i2", "i3"], ["i0", "i1"]]
 
 
@@ -82,7 +82,7 @@ def test_key_is_sent_as_bearer_token(stand_in: StandIn) -> None:
     assert [request["authorization"] for request in stand_in.requests()] == ["Bearer secret", None]
 
 
-@pytest.mark.parametrize("fault", ["503", "429:0", "504", "drop", "hang:3"])
+@pytest.mark.parametrize("fault", ["503", "429:0", "504", "520", "drop", "hang:3"])
 def test_transient_faults_are_retried_with_the_same_idempotency_key(stand_in: StandIn, fault: str) -> None:
     stand_in.faults(fault, fault)
     assert rewards(score(config(stand_in.url))) == [0.0, 1.2, 0.0, 1.2]
@@ -129,7 +129,9 @@ def test_item_retries_are_limited_and_never_replay_a_stored_failure(stand_in: St
     assert len({request["key"] for request in requests}) == 3
 
 
-@pytest.mark.parametrize("fault", ["short", "swap", "foreign-id", "nan", "no-results", "garbage"])
+@pytest.mark.parametrize(
+    "fault", ["short", "swap", "foreign-id", "nan", "nan-component", "infinite-step", "no-results", "garbage"]
+)
 def test_answer_that_does_not_fit_is_retried_then_unanswered(stand_in: StandIn, fault: str) -> None:
     stand_in.faults(fault)
     assert rewards(score(config(stand_in.url))) == [0.0, 1.2, 0.0, 1.2]
@@ -175,3 +177,56 @@ def test_single_hiccup_is_not_worth_a_notice(stand_in: StandIn) -> None:
     notices: list[str] = []
     score(config(stand_in.url), notice=notices.append)
     assert notices == []
+
+
+def grouped(sizes: list[int], *long: int) -> list[ScoreItem]:
+    """Items of groups of these sizes; those at the places `long` are longer than the server of these tests takes."""
+    names = [f"g{group}" for group, size in enumerate(sizes) for _ in range(size)]
+    return [
+        ScoreItem(
+            id=f"i{n}", group_id=name, completion=RIGHT, ground_truth="2", prompt="x" * (2000 if n in long else 1)
+        )
+        for n, name in enumerate(names)
+    ]
+
+
+def test_request_that_is_too_large_is_split_between_groups(stand_in: StandIn) -> None:
+    stand_in.limit(900)
+    notices: list[str] = []
+    assert rewards(ask(config(stand_in.url, concurrency=1), grouped([2, 2, 2, 2]), notices.append)) == [1.2] * 8
+    assert [request["groups"] for request in stand_in.requests()] == [
+        ["g0", "g0", "g1", "g1"],
+        ["g2", "g2", "g3", "g3"],
+    ]
+    assert len(notices) == 1
+    assert "REWARD_SERVER_MAX_BODY_BYTES" in notices[0]
+
+
+def test_group_that_is_too_large_is_split_without_its_name(stand_in: StandIn) -> None:
+    stand_in.limit(700)
+    notices: list[str] = []
+    assert rewards(ask(config(stand_in.url, concurrency=1), grouped([2, 6]), notices.append)) == [1.2] * 8
+    asked = [request["groups"] for request in stand_in.requests()]
+    assert sorted(asked, key=str) == [["g0", "g0"], [None] * 3, [None] * 3]
+    assert "rules that compare its completions take no part" in notices[0]
+
+
+def test_item_that_is_too_large_alone_has_no_score_and_its_neighbours_have(stand_in: StandIn) -> None:
+    stand_in.limit(900)
+    answers = ask(config(stand_in.url), grouped([2, 2], 3))
+    assert rewards(answers) == [1.2, 1.2, 1.2, None]
+    assert isinstance(answers[3], Unanswered)
+    assert "alone has 2" in answers[3].reason
+    assert "raise REWARD_SERVER_MAX_BODY_BYTES" in answers[3].reason
+
+
+def test_group_of_more_items_than_a_server_takes_is_not_compared_in_parts(stand_in: StandIn) -> None:
+    assert rewards(ask(config(stand_in.url), grouped([1025]))) == [1.2] * 1025
+    assert all(name is None for request in stand_in.requests() for name in request["groups"])
+
+
+def test_page_of_a_proxy_is_told_on_one_line(stand_in: StandIn) -> None:
+    stand_in.faults("504", "504")
+    notices: list[str] = []
+    score(config(stand_in.url), notice=notices.append)
+    assert "(http_504: <html> <h1>gateway</h1> </html>)" in notices[0]
