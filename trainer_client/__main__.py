@@ -5,6 +5,7 @@ torch and transformers are loaded when a command runs, not for --help.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 
@@ -88,16 +89,18 @@ def _r1(argv: list[str]) -> None:
 
 def _presets(argv: list[str]) -> None:
     from trainer_client.config.benchmarks import BENCHMARKS
-    from trainer_client.config.presets import PRESETS
+    from trainer_client.config.presets import LEGEND, PRESETS
 
     if argv:
         raise ConfigError(f"presets takes no arguments, got {' '.join(argv)}")
-    print("algorithms, for train --preset NAME:\n")
-    for preset in PRESETS.values():
-        print(f"{preset.name}\n    {preset.formula}\n    {preset.source}\n")
-    print("benchmarks, for eval and sample --preset NAME --problems.path FILE:\n")
-    for benchmark in BENCHMARKS.values():
-        print(f"{benchmark.name}\n    {benchmark.source}\n")
+    blocks = [f"algorithms, for train --preset NAME\n    {LEGEND}"]
+    blocks += [f"{preset.name}\n    {preset.formula}\n    {preset.source}" for preset in PRESETS.values()]
+    blocks += ["benchmarks, for eval and sample --preset NAME --problems.path FILE:"]
+    blocks += [f"{benchmark.name}\n    {benchmark.source}" for benchmark in BENCHMARKS.values()]
+    try:
+        print("\n\n".join(blocks), flush=True)
+    except BrokenPipeError:  # a pager or `head` that has read enough; what python flushes at its end goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 COMMANDS: dict[str, Callable[[list[str]], None]] = {

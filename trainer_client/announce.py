@@ -7,7 +7,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from trainer_client.config import RlConfig
-from trainer_client.config.presets import PRESETS
+from trainer_client.config.advantage import AdvantageConfig
+from trainer_client.config.presets import LEGEND, PRESETS
 
 SECTIONS = ("advantage", "selection", "loss", "reference", "critic", "sampler", "optim")
 
@@ -17,14 +18,23 @@ def opening_lines(preset: str | None, config: RlConfig) -> list[str]:
     known = PRESETS.get(preset or "")
     lines = ["algorithm  by settings, no preset"]
     if known is not None:
-        lines = [f"algorithm  {known.name}: {known.formula}", f"source     {known.source}"]
+        lines = [f"algorithm  {known.name}: {known.formula}", f"where      {LEGEND}", f"source     {known.source}"]
     plain = {name: value for name, value in config if name not in SECTIONS}
     lines.append(f"{'rl':<10} {_told(plain)}")
     for name in SECTIONS:
         section = getattr(config, name)
         if section is not None:
-            lines.append(f"{name:<10} {_told(dict(section))}")
+            lines.append(f"{name:<10} {_told(_resolved(section))}")
     return lines
+
+
+def _resolved(section: BaseModel) -> dict[str, Any]:
+    """The settings, those of the advantage with what follows from the estimator in place of what was left open."""
+    values = dict(section)
+    if isinstance(section, AdvantageConfig):
+        scale = section.scaled_by if section.estimator == "grpo" else None
+        values |= {"scale": scale, "whiten": section.whitens}
+    return values
 
 
 def _told(values: dict[str, Any], prefix: str = "") -> str:

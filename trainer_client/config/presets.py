@@ -13,6 +13,11 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
+LEGEND = (
+    "completions i, their T_i tokens t; A advantage, R reward; r = pi / pi_old of a token; e (el, eh below and above) "
+    "the clip; b = kl.beta; k1, k2, k3 estimates of the divergence from pi_ref; sg[] takes no gradient"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Preset:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from trainer_client.__main__ import COMMANDS, main
+from trainer_client.announce import opening_lines
 from trainer_client.command_line import benchmark, load, load_as
+from trainer_client.config import RlConfig
 from trainer_client.config.benchmarks import BENCHMARKS
-from trainer_client.config.presets import PRESETS
+from trainer_client.config.presets import LEGEND, PRESETS, with_preset
 from trainer_client.config.recipes import DpoCommandConfig, EvalCommandConfig, SampleConfig, SftCommandConfig
 from trainer_client.errors import ConfigError
 
@@ -76,6 +81,7 @@ def test_presets_are_listed_with_formula_and_source(capsys: pytest.CaptureFixtur
     assert main(["presets"]) == 0
     told = capsys.readouterr().out
     assert all(preset.formula in told and preset.source in told for preset in PRESETS.values())
+    assert LEGEND in told
     assert all(one.source in told for one in BENCHMARKS.values())
 
 
@@ -119,3 +125,21 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
         main([command, "--help"])
     assert ended.value.code == 0
     assert f"trainer-client {command} CONFIG.toml" in capsys.readouterr().out
+
+
+def test_a_run_tells_what_follows_from_the_settings_that_were_left_open() -> None:
+    assert "scale=group" in "\n".join(opening_lines(None, RlConfig()))
+    ppo = "\n".join(opening_lines("ppo", RlConfig.model_validate(with_preset("ppo", {}))))
+    assert f"where      {LEGEND}" in ppo
+    assert "whiten=True" in ppo
+    assert "scale=" not in ppo
+
+
+def test_a_reader_that_has_read_enough_is_no_error() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "trainer_client", "presets"], stdout=writing, stderr=subprocess.PIPE, check=False
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")
