@@ -20,6 +20,7 @@ class Gathered:
     """`seen` are all groups of the step in the order they were sampled, `groups` those that are learnt from.
 
     `full` is false when the samplings ran out before there were enough live groups; `groups` may then be empty.
+    `rules` are the hashes of the rules that judged.
     """
 
     seen: list[ScoredGroup] = field(default_factory=list)
@@ -28,6 +29,7 @@ class Gathered:
     full: bool = True
     generate_seconds: float = 0.0
     reward_seconds: float = 0.0
+    rules: frozenset[str] = frozenset()
 
     def add(self, collected: Collected) -> None:
         """Count one more sampling."""
@@ -35,6 +37,7 @@ class Gathered:
         self.samplings += 1
         self.generate_seconds += collected.generate_seconds
         self.reward_seconds += collected.reward_seconds
+        self.rules |= collected.rules
 
 
 def gather(draw: Draw, prompts: int, dynamic: DynamicSamplingConfig | None, accuracy_component: str) -> Gathered:

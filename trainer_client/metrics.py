@@ -101,7 +101,10 @@ def critic_metrics(result: UpdateResult, rates: Rates) -> dict[str, Any]:
 
 
 def sampling_metrics(gathered: Gathered, sampled_tokens: int) -> dict[str, Any]:
-    """How the step's groups came together; `sampled_tokens` are those of the whole run so far."""
+    """How the step's groups came together; `sampled_tokens` are those of the whole run so far.
+
+    `rules` are the hashes of the rules that judged.
+    """
     dead = dead_groups(*rewards_and_mask(gathered.seen))
     return {
         "dead_group_share": float(dead.double().mean()),
@@ -112,6 +115,7 @@ def sampling_metrics(gathered: Gathered, sampled_tokens: int) -> dict[str, Any]:
             "full": gathered.full,
             "tokens_so_far": sampled_tokens,
         },
+        "rules": sorted(gathered.rules),
     }
 
 

@@ -51,7 +51,7 @@ def examined(metrics: Mapping[str, Any], health: Health, config: MonitorConfig) 
     """The alarms that this step raises, and what is to be remembered for the next.
 
     An alarm is raised once, when its condition has held for `patience` steps in a row, and again only after it has
-    been gone. A condition that could not be looked at in this step keeps its count.
+    been gone. A condition that could not be looked at in this step keeps its count. Other rules are told at once.
     """
     history = _extended(metrics, health.history, config)
     recent = history["right"][-config.setback.window :]
@@ -64,7 +64,20 @@ def examined(metrics: Mapping[str, Any], health: Health, config: MonitorConfig) 
     found |= _judged_over_time(metrics, history, recent, best, config)
     outside = {name: _count(health.outside.get(name, 0), message) for name, message in found.items()}
     alarms = [Alarm(name, message) for name, message in found.items() if message and outside[name] == config.patience]
-    return alarms, Health({name: count for name, count in outside.items() if count}, history, first, best)
+    rules = tuple(metrics.get("rules", ())) or health.rules
+    alarms += _other_rules(health.rules, rules)
+    return alarms, Health({name: count for name, count in outside.items() if count}, history, first, best, rules)
+
+
+def _other_rules(before: Sequence[str], now: Sequence[str]) -> list[Alarm]:
+    """Rewards of other rules are another goal; nothing to compare with in the first step that has a score."""
+    if not before or set(now) <= set(before):
+        return []
+    message = (
+        f"the reward server judges by other rules than before: the hash of the profile was {', '.join(before)}, now "
+        f"{', '.join(now)}; rewards before and after cannot be compared"
+    )
+    return [Alarm("rules", message)]
 
 
 def _judged_over_time(

@@ -33,13 +33,14 @@ class Controls:
 class Health:
     """What the monitor remembers: steps in a row that each metric is out of its bounds, and the newest values.
 
-    `best_accuracy` is the highest mean accuracy of a window so far.
+    `best_accuracy` is the highest mean accuracy of a window so far, `rules` the hashes of the rules that judged last.
     """
 
     outside: dict[str, int] = field(default_factory=dict)
     history: dict[str, list[float]] = field(default_factory=dict)
     first_lengths: tuple[float, ...] = ()
     best_accuracy: float | None = None
+    rules: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

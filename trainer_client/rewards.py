@@ -136,10 +136,12 @@ def rollout_score(answer: Answer) -> RolloutScore:
 
 
 class UnscoredWatch:
-    """Ends the run when too many rollouts stay unscored for too many steps in a row."""
+    """Ends the run when too many rollouts stay unscored for too many steps in a row; says why the first ones do."""
 
-    def __init__(self, config: RewardConfig) -> None:
+    def __init__(self, config: RewardConfig, notice: Callable[[str], None]) -> None:
         self._config = config
+        self._notice = notice
+        self._told = False
         self._bad_steps = 0
 
     def check(self, groups: Sequence[ScoredGroup]) -> None:
@@ -151,6 +153,9 @@ class UnscoredWatch:
                 f"{len(missing)} of {total} rollouts stayed unscored ({missing[0].reason}) "
                 "and reward.on_unscored is 'stop'"
             )
+        if missing and not self._told:
+            self._notice(f"{len(missing)} of {total} rollouts have no score and are left out ({missing[0].reason})")
+        self._told = bool(missing)
         bad = len(missing) > self._config.max_unscored_share * total
         self._bad_steps = self._bad_steps + 1 if bad else 0
         if self._bad_steps >= self._config.max_unscored_steps:

@@ -14,11 +14,15 @@ from trainer_client.types import Prompt, ScoredGroup
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """Scored groups in the order of their prompts. `reward_seconds` is what was waited after the last token."""
+    """Scored groups in the order of their prompts. `reward_seconds` is what was waited after the last token.
+
+    `rules` are the hashes of the rules that judged, more than one when the server was replaced meanwhile.
+    """
 
     groups: list[ScoredGroup]
     generate_seconds: float
     reward_seconds: float
+    rules: frozenset[str] = frozenset()
 
 
 def collect_rollouts(
@@ -51,6 +55,7 @@ def shared_out(ranks: Ranks, collect: Callable[[], Collected]) -> Collected:
         joined([part.groups for part in parts]),
         max(part.generate_seconds for part in parts),
         max(part.reward_seconds for part in parts),
+        frozenset().union(*(part.rules for part in parts)),
     )
 
 
@@ -64,4 +69,5 @@ def generation_batches(prompts: Sequence[Prompt], group: int, batch_rows: int) -
 def _collected(scoring: Scoring, start: float) -> Collected:
     generated = time.perf_counter()
     groups = scoring.collect()
-    return Collected(groups, generated - start, time.perf_counter() - generated)
+    rules = frozenset(judge.profile_hash for judge in scoring.judges)
+    return Collected(groups, generated - start, time.perf_counter() - generated, rules)

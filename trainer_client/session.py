@@ -70,7 +70,7 @@ class Session:
         ranks.each(lambda: check_server(scorer, config.reward, held_out, components_of(config)))
         self._open_model(saved)
         self._open_data(train, held_out)
-        self.watch = UnscoredWatch(config.reward)
+        self.watch = UnscoredWatch(config.reward, display.notice)
         process = config.rl.advantage.process is not None
         self.step_watch = StepWatch(config.reward.profile, display.notice) if process else None
         self.optimizer: torch.optim.Optimizer | None = None

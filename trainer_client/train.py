@@ -92,11 +92,11 @@ def learn(session: Session) -> None:
         if not session.whole:  # a rank was lost between the parts of an update
             raise
         session.save()
+        reached = f"{session.progress.stage.value} step {session.progress.step}"
         if isinstance(end, Stopped) or (isinstance(end, RankLost) and session.interrupts.asked):
-            stage, step = session.progress.stage.value, session.progress.step
-            raise KeyboardInterrupt(
-                f"interrupted after {stage} step {step}, of which there is a checkpoint: go on with --resume"
-            ) from None
+            told = f"interrupted after {reached}, of which there is a checkpoint: go on with --resume"
+            raise KeyboardInterrupt(told) from None
+        session.display.notice(f"{reached} was the last whole one; there is a checkpoint of it: go on with --resume")
         raise
 
 

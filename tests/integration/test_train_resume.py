@@ -190,6 +190,7 @@ def test_dead_server_ends_the_run_with_a_checkpoint_that_can_go_on(tmp_path: Pat
     told = left.run(*settings, "--reward.max_wait_seconds", "0.3", "--reward.max_unscored_steps", "2", expected=1)
     watcher.join()
     assert "16 of 16 rollouts stayed unscored, and this for 2 steps in a row" in told
+    assert "there is a checkpoint of it: go on with --resume" in told
     bad = left.records()[-1]
     assert (bad["unscored"], bad["reward"], bad["updates"], bad["dead_group_share"]) == (16, None, 0, 1.0)
     server.start()

@@ -167,3 +167,14 @@ def test_step_without_a_live_group_is_told_and_goes_by(
     for step in (1, 2):
         assert f"rl step {step} learns nothing: in none of 8 groups of 2 samplings do the values of math differ" in told
     assert [r["updates"] for r in records(run) if r["kind"] == "step"] == [0, 0]
+
+
+def test_server_that_comes_back_with_other_rules_pauses_a_run_that_wants_it(tmp_path: Path, server: StandIn) -> None:
+    run, monitor = tmp_path / "run", {"on_alarm": "pause"}
+    train(config(run, server, {"steps": 2}, monitor=monitor))
+    assert [r["rules"] for r in records(run) if r["stage"] == "rl" and r["kind"] == "step"] == [["sha256:0"]] * 2
+    server.faults(*["other-rules"] * 20)
+    with pytest.raises(AlarmRaised, match="paused after rl step 3: the reward server judges by other rules"):
+        train(config(run, server, {"steps": 5}, monitor=monitor, resume=True))
+    train(config(run, server, {"steps": 5}, monitor=monitor, resume=True))
+    assert [r["rules"] for r in records(run) if r["stage"] == "rl" and r["kind"] == "step"][2:] == [["sha256:1"]] * 3

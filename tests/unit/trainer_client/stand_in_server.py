@@ -78,6 +78,8 @@ def spoil(body: dict[str, Any], fault: str) -> dict[str, Any]:
         results[0]["components"]["math"]["value"] = float("nan")
     elif fault == "infinite-step":
         results[0]["step_rewards"] = [{"component": "steps", "start": 0, "end": 1, "value": float("inf")}]
+    elif fault == "other-rules":
+        body["profile_hash"] = "sha256:1"
     elif fault == "no-results":
         del body["results"]
     elif fault == "item-error":

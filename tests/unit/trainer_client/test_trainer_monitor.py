@@ -174,3 +174,11 @@ def test_step_without_a_score_adds_to_neither_series_of_stagnation() -> None:
 def test_bounds_in_the_wrong_order_are_refused() -> None:
     with pytest.raises(ValueError, match=r"expected low < high, got 2\.0 and 1\.0"):
         MonitorConfig.model_validate({"entropy": {"low": 2.0, "high": 1.0}})
+
+
+def test_other_rules_are_told_at_once_and_only_when_they_are_new() -> None:
+    seen = [["a"], ["a"], [], ["a", "b"], ["b"], ["b", "a"], ["a"], ["c"]]
+    assert alarms_of([HEALTHY | {"rules": rules} for rules in seen]) == [(4, "rules"), (6, "rules"), (8, "rules")]
+    _, health = examined(HEALTHY | {"rules": ["old"]}, Health(), MonitorConfig())
+    [alarm], _ = examined(HEALTHY | {"rules": ["new"]}, health, MonitorConfig())
+    assert "the hash of the profile was old, now new" in alarm.message

@@ -109,7 +109,7 @@ def scored_step(unscored: int, total: int = 10) -> list[ScoredGroup]:
 
 
 def test_run_ends_after_enough_bad_steps_in_a_row() -> None:
-    watch = UnscoredWatch(RewardConfig(max_unscored_share=0.5, max_unscored_steps=2))
+    watch = UnscoredWatch(RewardConfig(max_unscored_share=0.5, max_unscored_steps=2), print)
     for unscored in (6, 5, 6):  # 5 of 10 is not more than half: the row is broken
         watch.check(scored_step(unscored))
     with pytest.raises(RewardsMissing, match=r"6 of 10 .* gone"):
@@ -117,10 +117,18 @@ def test_run_ends_after_enough_bad_steps_in_a_row() -> None:
 
 
 def test_stop_ends_the_run_at_the_first_unscored_rollout() -> None:
-    watch = UnscoredWatch(RewardConfig(on_unscored="stop"))
+    watch = UnscoredWatch(RewardConfig(on_unscored="stop"), print)
     watch.check(scored_step(0))
     with pytest.raises(RewardsMissing, match="1 of 10"):
         watch.check(scored_step(1))
+
+
+def test_reason_of_missing_scores_is_told_once_until_all_are_there_again() -> None:
+    notices: list[str] = []
+    watch = UnscoredWatch(RewardConfig(), notices.append)
+    for unscored in (0, 5, 3, 0, 1):
+        watch.check(scored_step(unscored))
+    assert notices == [f"{count} of 10 rollouts have no score and are left out (gone)" for count in (5, 1)]
 
 
 def scores_of(components: dict[str, float | None], steps: int = 0, judged: Judged = Judged.SCORED) -> ScoredGroup:
