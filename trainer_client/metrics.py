@@ -103,11 +103,12 @@ def critic_metrics(result: UpdateResult, rates: Rates) -> dict[str, Any]:
 def sampling_metrics(gathered: Gathered, sampled_tokens: int) -> dict[str, Any]:
     """How the step's groups came together; `sampled_tokens` are those of the whole run so far.
 
-    `rules` are the hashes of the rules that judged.
+    `dead_group_share` is None where prompts have one completion each: such a group has nothing to compare. `rules` are
+    the hashes of the rules that judged.
     """
-    dead = dead_groups(*rewards_and_mask(gathered.seen))
+    rewards, scored = rewards_and_mask(gathered.seen)
     return {
-        "dead_group_share": float(dead.double().mean()),
+        "dead_group_share": float(dead_groups(rewards, scored).double().mean()) if rewards.shape[1] > 1 else None,
         "sampling": {
             "samplings": gathered.samplings,
             "groups_seen": len(gathered.seen),
