@@ -18,6 +18,10 @@ class LinkLost(Exception):
     """The worker cannot be reached, or went away in the middle. Says why."""
 
 
+class LinkRefused(LinkLost):
+    """Nobody takes new connections there. Those that are open may live on: a worker that ends finishes its runs."""
+
+
 class LinkSlow(LinkLost):
     """It took longer than it was given: the worker may be stuck, or its host under load."""
 
@@ -91,6 +95,8 @@ class Link:
                 reader, writer = await asyncio.open_connection(self._host, self._port)
         except TimeoutError as error:
             raise LinkLost(f"no connection within {_CONNECT_SECONDS:g} s") from error
+        except ConnectionRefusedError as error:
+            raise LinkRefused(f"no connection: {error.strerror or error}") from error
         except OSError as error:
             raise LinkLost(f"no connection: {error.strerror or error}") from error
         return await self._exchange(_Connection(reader, writer), request)

@@ -17,7 +17,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from reward_server.errors import ConfigError, InvalidProgram, SandboxUnavailable
-from reward_server.executors.link import LinkLost
+from reward_server.executors.link import LinkLost, LinkRefused
 from reward_server.executors.turns import Turns
 from reward_server.executors.worker_client import Address, CodeWorker, WorkerBusy
 from reward_server.programs import Run, RunResult
@@ -112,7 +112,7 @@ class RemotePrograms:
             except LinkLost as error:
                 why = f"{worker.name}: {error}"
                 log.warning("a code worker was lost (%s); the program is run again", why)
-                self._lost(worker, str(error))
+                self._lost(worker, error)
             failed.append(worker)
         raise SandboxUnavailable(f"the program could not be run, tried {ATTEMPTS} times; at last {why}")
 
@@ -136,9 +136,10 @@ class RemotePrograms:
     def _up(self) -> list[CodeWorker]:
         return [worker for worker in self._workers.values() if worker.fault is None]
 
-    def _lost(self, worker: CodeWorker, why: str) -> None:
-        worker.fault = why
-        worker.close()  # its other runs go elsewhere at once
+    def _lost(self, worker: CodeWorker, error: LinkLost) -> None:
+        worker.fault = str(error)
+        if not isinstance(error, LinkRefused):
+            worker.close()  # its other runs go elsewhere at once
         self._count_slots()
         self._look_now.set()
 

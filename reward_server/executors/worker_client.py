@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from reward_server.errors import InvalidProgram, SandboxUnavailable
-from reward_server.executors.link import Answer, Link, LinkLost, LinkSlow
+from reward_server.executors.link import Answer, Link, LinkLost, LinkRefused, LinkSlow
 from reward_server.program_frames import pack_run, unpack_result
 from reward_server.programs import Run, RunResult
 from reward_server.settings import Settings
@@ -66,6 +66,8 @@ class CodeWorker:
                 self.failed_looks = 1
                 return  # one late answer is no reason to run everything again
             self._gone("it does not answer")
+        except LinkRefused as error:
+            self.fault = str(error)  # a run whose worker has died breaks off by itself
         except LinkLost as error:
             self._gone(str(error))
         self.failed_looks = 0 if self.fault is None else self.failed_looks + 1

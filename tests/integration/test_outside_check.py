@@ -56,16 +56,16 @@ def run(*words: str, path: Path, **environment: str) -> subprocess.CompletedProc
         [sys.executable, "-m", *words],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
         env={**os.environ, "PYTHONPATH": str(path), **environment},
     )
 
 
 def test_the_example_is_in_the_catalogue_and_its_own_example_is_judged(url: str) -> None:
-    entry = httpx.get(f"{url}/v1/checks/citations").json()
+    entry = httpx.get(f"{url}/v1/checks/citations", timeout=60).json()
     assert entry["params"]["properties"]["min_sources"]["description"]
-    assert "citations" in [check["name"] for check in httpx.get(f"{url}/v1/checks").json()]
-    answer = httpx.post(f"{url}/v1/score", json=entry["example"], timeout=30).json()
+    assert "citations" in [check["name"] for check in httpx.get(f"{url}/v1/checks", timeout=60).json()]
+    answer = httpx.post(f"{url}/v1/score", json=entry["example"], timeout=60).json()
     assert [(result["status"], result["reward"]) for result in answer["results"]] == [
         ("ok", 1.0),
         ("ok", 0.0),
@@ -76,27 +76,27 @@ def test_the_example_is_in_the_catalogue_and_its_own_example_is_judged(url: str)
 
 def test_it_stands_in_profiles_and_beside_checks_of_ours(url: str) -> None:
     items = [{"completion": GOOD, "ground_truth": ["a", "b"]}, {"completion": "Water boils.", "ground_truth": 2}]
-    cited = httpx.post(f"{url}/v1/score", json={"profile": "cited", "items": items}, timeout=30).json()
+    cited = httpx.post(f"{url}/v1/score", json={"profile": "cited", "items": items}, timeout=60).json()
     assert [result["reward"] for result in cited["results"]] == [1.0, 0.0]
     checks = [{"check": "citations", "weight": 0.5}, {"check": "format"}]
-    both = httpx.post(f"{url}/v1/score", json={"checks": checks, "items": items}, timeout=30).json()
+    both = httpx.post(f"{url}/v1/score", json={"checks": checks, "items": items}, timeout=60).json()
     assert [result["reward"] for result in both["results"]] == [0.5, 0.0]
 
 
 def test_workers_have_it_too_where_a_long_completion_is_judged(url: str) -> None:
     items = [{"completion": f"{GOOD} " * 10_000, "ground_truth": 2}, {"completion": "a " * 200_000, "ground_truth": 2}]
-    answer = httpx.post(f"{url}/v1/score", json={"profile": "cited", "items": items}, timeout=30).json()
+    answer = httpx.post(f"{url}/v1/score", json={"profile": "cited", "items": items}, timeout=60).json()
     assert [(result["reward"], result["flags"]) for result in answer["results"]] == [(1.0, []), (0.0, [])]
 
 
 def test_its_parameters_are_held_against_its_schema(url: str) -> None:
     body = {"checks": [{"check": "citations", "params": {"min_sources": 0}}], "items": [{"completion": GOOD}]}
-    answer = httpx.post(f"{url}/v1/score", json=body, timeout=30)
+    answer = httpx.post(f"{url}/v1/score", json=body, timeout=60)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_params")
 
 
 def test_without_the_package_there_is_no_such_check(server_url: str) -> None:
-    assert httpx.get(f"{server_url}/v1/checks/citations").status_code == 404
+    assert httpx.get(f"{server_url}/v1/checks/citations", timeout=60).status_code == 404
 
 
 def test_a_file_is_scored_with_it(installed: Path, tmp_path: Path) -> None:
@@ -150,5 +150,5 @@ def test_a_module_that_loads_slowly_does_not_make_its_check_time_out(tmp_path: P
     environment: dict[str, Any] = {"PYTHONPATH": str(tmp_path), "REWARD_SERVER_CHECK_TIMEOUT_SECONDS": "0.5"}
     with running_server(tmp_path / "log", **environment) as (url, _):
         body = {"checks": [{"check": "slow"}], "items": [{"completion": "abc"}] * 4}
-        results = httpx.post(f"{url}/v1/score", json=body, timeout=30).json()["results"]
+        results = httpx.post(f"{url}/v1/score", json=body, timeout=60).json()["results"]
     assert [(result["reward"], result["flags"]) for result in results] == [(3.0, [])] * 4

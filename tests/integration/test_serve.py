@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from tests.server_process import running_server
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 
 def batch(count: int) -> dict[str, object]:
@@ -28,7 +29,7 @@ def batch(count: int) -> dict[str, object]:
 def post_in_background(url: str, body: dict[str, object]) -> tuple[threading.Thread, list[httpx.Response]]:
     """The thread that waits for the answer, and the list that will hold it."""
     answers: list[httpx.Response] = []
-    client = threading.Thread(target=lambda: answers.append(httpx.post(f"{url}/v1/score", json=body, timeout=90)))
+    client = threading.Thread(target=lambda: answers.append(httpx.post(f"{url}/v1/score", json=body, timeout=200)))
     client.start()
     return client, answers
 
@@ -85,7 +86,7 @@ def test_a_server_whose_folder_is_too_long_for_sockets_says_so(tmp_path: Path) -
     folder.mkdir()
     command = [sys.executable, "-m", "reward_server", "serve", "--port", "0"]
     environment = {**os.environ, "TMPDIR": str(folder)}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200, env=environment)
     assert done.returncode == 2
     assert "TMPDIR is too long for sockets in it" in done.stderr
     assert "Traceback" not in done.stderr
@@ -105,27 +106,22 @@ def test_requests_in_flight_are_answered_on_sigterm_and_no_process_stays(tmp_pat
     with running_server(tmp_path / "log") as (url, server):
         family = descendants_of(server.pid)
         client, answers = post_in_background(url, batch(1024))
-        deadline = time.monotonic() + 10
-        while not httpx.get(f"{url}/readyz").json()["pending_items"] and time.monotonic() < deadline:
-            time.sleep(0.01)
+        wait_until(lambda: httpx.get(f"{url}/readyz", timeout=60).json()["pending_items"] > 0)
         server.send_signal(signal.SIGTERM)
         client.join()
         assert answers[0].json()["summary"]["ok"] == 1024
-        assert server.wait(timeout=20) in (0, -signal.SIGTERM)
-        deadline = time.monotonic() + 5
-        while any(Path(f"/proc/{pid}").exists() for pid in family) and time.monotonic() < deadline:
-            time.sleep(0.1)
+        assert server.wait(PATIENCE_SECONDS) in (0, -signal.SIGTERM)
         assert len(family) >= 3
-        assert [command_line(pid) for pid in family if Path(f"/proc/{pid}").exists()] == []
+        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in family))
 
 
 def test_a_key_is_asked_for_on_v1_routes_alone(tmp_path: Path) -> None:
     with running_server(tmp_path / "log", REWARD_SERVER_API_KEY="hunter2") as (url, _):
-        assert httpx.get(f"{url}/healthz").status_code == 200
+        assert httpx.get(f"{url}/healthz", timeout=60).status_code == 200
         for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Bearer"}):
-            refused = httpx.post(f"{url}/v1/score", json=batch(1), headers=headers)
+            refused = httpx.post(f"{url}/v1/score", json=batch(1), headers=headers, timeout=60)
             assert (refused.status_code, refused.json()["code"]) == (401, "unauthorized")
-        answer = httpx.post(f"{url}/v1/score", json=batch(1), headers={"Authorization": "Bearer hunter2"})
+        answer = httpx.post(f"{url}/v1/score", json=batch(1), headers={"Authorization": "Bearer hunter2"}, timeout=60)
         assert answer.json()["summary"]["ok"] == 1
     assert "hunter2" not in (tmp_path / "log").read_text()
 
@@ -133,8 +129,8 @@ def test_a_key_is_asked_for_on_v1_routes_alone(tmp_path: Path) -> None:
 def test_logs_hold_neither_completions_nor_ground_truth(tmp_path: Path) -> None:
     with running_server(tmp_path / "log") as (url, _):
         item = {"completion": "SECRET-COMPLETION \\boxed{1}", "ground_truth": "SECRET-GOLD"}
-        httpx.post(f"{url}/v1/score", json={"profile": "gsm8k", "items": [item]})
-        httpx.post(f"{url}/v1/score", content=b'{"SECRET-COMPLETION')
+        httpx.post(f"{url}/v1/score", json={"profile": "gsm8k", "items": [item]}, timeout=60)
+        httpx.post(f"{url}/v1/score", content=b'{"SECRET-COMPLETION', timeout=60)
     log = (tmp_path / "log").read_text()
     assert "scored" in log
     assert "SECRET" not in log
@@ -151,7 +147,7 @@ def test_logs_hold_neither_completions_nor_ground_truth(tmp_path: Path) -> None:
 )
 def test_a_start_that_cannot_work_says_why(tmp_path: Path, arguments: list[str], says: str) -> None:
     command = [sys.executable, "-m", "reward_server", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=200)
     assert done.returncode == 2
     assert says in done.stderr
     assert "Traceback" not in done.stderr
@@ -160,7 +156,7 @@ def test_a_start_that_cannot_work_says_why(tmp_path: Path, arguments: list[str],
 def test_a_taken_port_is_said_at_once(server_url: str) -> None:
     port = server_url.rpartition(":")[2]
     command = [sys.executable, "-m", "reward_server", "serve", "--port", port]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200)
     assert done.returncode == 2
     assert "cannot listen" in done.stderr
 
@@ -171,22 +167,18 @@ def test_several_workers_share_the_port_and_one_killed_is_replaced(tmp_path: Pat
         assert httpx.post(f"{url}/v1/score", json=body, timeout=60).json()["summary"]["mean_reward"] == 1.0
         os.kill(next(pid for pid in children_of(server.pid) if "spawn_main" in command_line(pid)), signal.SIGKILL)
         answered = 0
-        for _ in range(100):
+        ends = time.monotonic() + PATIENCE_SECONDS
+        while answered < 20 and time.monotonic() < ends:
             with suppress(httpx.TransportError):  # the connection that the killed one had accepted
                 answered += httpx.post(f"{url}/v1/score", json=body, timeout=60).json()["summary"]["ok"] == 32
-            if answered >= 20:
-                break
-        assert answered >= 20
+        assert answered == 20
         family = [server.pid, *descendants_of(server.pid)]
-    gone_by = time.monotonic() + 10
-    while any(command_line(pid) for pid in family) and time.monotonic() < gone_by:
-        time.sleep(0.1)
-    assert [command_line(pid) for pid in family if command_line(pid)] == []
+    wait_until(lambda: not any(command_line(pid) for pid in family))
 
 
 def test_a_server_that_was_told_to_end_leaves_no_folder_behind(tmp_path: Path) -> None:
     with TemporaryDirectory() as short:  # `tmp_path` of a process of `pytest -n` is too long for sockets in it
         with running_server(tmp_path / "log", TMPDIR=short) as (_, server):
             server.send_signal(signal.SIGTERM)
-            assert server.wait(timeout=20) == 0
+            assert server.wait(PATIENCE_SECONDS) == 0
         assert list(Path(short).iterdir()) == []
