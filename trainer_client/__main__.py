@@ -5,12 +5,13 @@ torch and transformers are loaded when a command runs, not for --help.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 
 from trainer_client.errors import ConfigError, TrainerError
+from trainer_client.interrupts import ended_like_ctrl_c
 from trainer_client.launch import process_count, process_name
+from trainer_client.output import lasting_output
 
 USAGE = """usage: trainer-client COMMAND ...
 
@@ -97,10 +98,7 @@ def _presets(argv: list[str]) -> None:
     blocks += [f"{preset.name}\n    {preset.formula}\n    {preset.source}" for preset in PRESETS.values()]
     blocks += ["benchmarks, for eval and sample --preset NAME --problems.path FILE:"]
     blocks += [f"{benchmark.name}\n    {benchmark.source}" for benchmark in BENCHMARKS.values()]
-    try:
-        print("\n\n".join(blocks), flush=True)
-    except BrokenPipeError:  # a pager or `head` that has read enough; what python flushes at its end goes nowhere
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    print("\n\n".join(blocks))
 
 
 COMMANDS: dict[str, Callable[[list[str]], None]] = {
@@ -116,7 +114,11 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command and return its exit status: 0 done, 1 failed, 2 called wrongly, 130 interrupted."""
-    words = sys.argv[1:] if argv is None else argv
+    with lasting_output(), ended_like_ctrl_c():
+        return _run(sys.argv[1:] if argv is None else argv)
+
+
+def _run(words: list[str]) -> int:
     if words and words[0] in ("-h", "--help"):
         print(USAGE)
         return 0

@@ -1,15 +1,19 @@
-"""Ctrl-C and SIGTERM at a moment that suits: the work at hand is finished and written, a second signal ends it now."""
+"""Ctrl-C, SIGTERM, SIGHUP at a moment that suits: the work at hand is finished and written, a second one ends it now.
+
+Of a terminal that is closed SIGHUP often comes twice, from the kernel and from the shell: after another signal it
+counts for nothing. Where it is ignored, as under nohup, it stays so.
+"""
 
 from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stopped(KeyboardInterrupt):
@@ -31,7 +35,7 @@ class Interrupts:
 
     def __enter__(self) -> Interrupts:
         if threading.current_thread() is threading.main_thread():
-            self._old = {number: signal.signal(number, self._note) for number in SIGNALS}
+            self._old = {number: signal.signal(number, self._note) for number in _heeded(SIGNALS)}
         return self
 
     def __exit__(
@@ -56,9 +60,31 @@ class Interrupts:
             self._at_once = False
 
     def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.asked and number == signal.SIGHUP:
+            return
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
         if self._at_once:
             raise Stopped
         self._notice("finishing what is at hand, then stopping; once more stops now")
+
+
+@contextmanager
+def ended_like_ctrl_c() -> Iterator[None]:
+    """While it lasts, and no Interrupts does, SIGTERM and SIGHUP raise KeyboardInterrupt in the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    ending = _heeded((signal.SIGTERM, signal.SIGHUP))
+    old = {number: signal.signal(number, signal.default_int_handler) for number in ending}
+    try:
+        yield
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)
+
+
+def _heeded(signals: Iterable[signal.Signals]) -> list[signal.Signals]:
+    """Without a SIGHUP that whoever started this process has it ignore."""
+    return [number for number in signals if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN]

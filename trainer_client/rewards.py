@@ -32,8 +32,8 @@ class RewardScorer:
         self._client: RewardClient | None = None
 
     def __enter__(self) -> RewardScorer:
+        self._client = RewardClient(self._config, api_key=self._api_key, notice=self._notice)
         self._thread.start()
-        self._client = self.run(self._open()).result()
         return self
 
     def __exit__(
@@ -65,9 +65,6 @@ class RewardScorer:
         if self._client is None:
             raise RuntimeError("the scorer is used outside its `with` block")
         return await self._client.score(items, patience, judges)
-
-    async def _open(self) -> RewardClient:
-        return RewardClient(self._config, api_key=self._api_key, notice=self._notice)
 
     async def _close(self) -> None:
         tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]

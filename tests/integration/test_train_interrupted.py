@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.test_train_resume import Trainer, without_times
+from tests.trainer_command import stop_when
 from tests.unit.trainer_client.stand_in import StandIn
 
 
@@ -72,6 +73,33 @@ def test_wait_for_a_dead_server_ends_at_once(tmp_path: Path, server: StandIn) ->
     assert time.monotonic() - began < 20  # the patience is 300 s
     assert process.returncode == 130, told
     assert f"interrupted after rl step {trainer.records()[-1]['step']}" in told
+
+
+def test_closed_terminal_ends_a_run_like_ctrl_c_although_nobody_reads_what_it_says(
+    tmp_path: Path, server: StandIn
+) -> None:
+    trainer = Trainer(tmp_path, server, "run")
+    process = trainer.start("--sft.steps", "3", "--run.checkpoint_every", "0")
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("algorithm")
+    process.stdout.close()
+
+    def close_terminal() -> None:
+        for _ in range(2):  # the kernel's and the shell's
+            process.send_signal(signal.SIGHUP)
+            time.sleep(0.01)
+
+    trainer.at_step(4, close_terminal).join()
+    assert process.wait(timeout=60) == 130
+    last = trainer.records()[-1]
+    assert last["step"] >= 4
+    assert trainer.checkpoints()[-1].name == f"rl-{last['step']:06d}"
+
+
+def test_signal_before_the_first_step_is_told_like_any_other(tmp_path: Path, server: StandIn) -> None:
+    trainer = Trainer(tmp_path, server, "run")
+    status, told = stop_when(trainer.start(), (trainer.dir / ".lock").exists, signal.SIGTERM)
+    assert (status, told) == (130, "trainer-client: interrupted; go on later with --resume\n")
 
 
 FULL = """
