@@ -13,6 +13,8 @@ from pathlib import Path
 import httpx
 
 READY_SECONDS = 100
+STEP_PROFILES = {"REWARD_SERVER_PROFILES_DIR": str(Path(__file__).with_name("profiles"))}
+"""What gives a server the profiles `steps` and `steps-folded`, under which every equation is a step."""
 
 
 @contextmanager

@@ -14,7 +14,6 @@ import argparse
 import json
 import statistics
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -31,7 +30,7 @@ from tests.benchmarks.training_runs import (  # noqa: E402
     train_from,
     within,
 )
-from tests.server_process import running_server  # noqa: E402
+from tests.server_process import STEP_PROFILES, running_server  # noqa: E402
 from trainer_client.config.presets import PRESETS  # noqa: E402
 
 CONFIG = ROOT / "configs" / "addition.toml"
@@ -42,17 +41,6 @@ MORE = {
     "gdpo": ("--rl.advantage.objectives.weights", '{"math": 1.0, "format": 0.2}'),
     "hybrid": ("--rl.critic.optim.lr", "2e-4"),
 }
-PROFILE = """
-description = "right, in the format, and every equation of the reasoning a step"
-[[checks]]
-check = "math"
-[[checks]]
-check = "format"
-weight = 0.2
-[[checks]]
-check = "arithmetic_steps"
-weight = 0.0
-"""
 
 
 @dataclass(frozen=True)
@@ -73,11 +61,8 @@ def main() -> None:
     arguments = parsed()
     presets = arguments.presets or list(PRESETS)
     arguments.out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as profiles:
-        (Path(profiles) / "steps.toml").write_text(PROFILE)
-        log = arguments.out / "server.log"
-        with running_server(log, REWARD_SERVER_PROFILES_DIR=profiles) as (url, _):
-            runs = measured(url, presets, arguments.seeds, arguments.out, arguments.steps, arguments.jobs)
+    with running_server(arguments.out / "server.log", **STEP_PROFILES) as (url, _):
+        runs = measured(url, presets, arguments.seeds, arguments.out, arguments.steps, arguments.jobs)
     print(table(runs))
     curves = {preset: [run.curve for run in runs if run.preset == preset] for preset in presets}
     draw(curves, arguments.out / "algorithms.png", max(budgets(runs).values()))

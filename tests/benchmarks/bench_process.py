@@ -1,12 +1,13 @@
 """Do step rewards help? GRPO with process supervision against outcome alone: same cold starts, same budget of tokens.
 
-    make bench-process                             all arms, seeds 0, 1, 2, two runs side by side
-    python tests/benchmarks/bench_process.py --arms outcome both --seeds 3 --out runs/process
+    make bench-process                             both chains, all arms, seeds 0, 1, 2, two runs side by side
+    python tests/benchmarks/bench_process.py --chains long --arms outcome both --seeds 3 --out runs/process
 
-For each seed the cold start is trained once; every arm then starts from it and is judged on the same held-out problems
-by their final answers alone, whatever it was rewarded for. Prints one JSON line a run and a Markdown table, and draws
-the curves. `equations` and `true` tell whether a policy earned step rewards without solving more problems. Runs that
-are there already are taken: remove them to measure anew.
+A chain is a task with its cold start, its budget and its learning rate: process_short.toml has four equations,
+process_long.toml seven. For each seed the cold start is trained once; every arm then starts from it and is judged on
+the same held-out problems by their final answers alone, whatever it was rewarded for. Prints one JSON line a run and
+two Markdown tables, and draws the curves. `equations` and `true` tell whether a policy earned step rewards without
+solving more problems. Runs that are there already are taken: remove them to measure anew.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import argparse
 import json
 import statistics
 import sys
-import tempfile
+import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -35,54 +36,38 @@ from tests.benchmarks.training_runs import (  # noqa: E402
     train_from,
     within,
 )
-from tests.server_process import running_server  # noqa: E402
+from tests.server_process import STEP_PROFILES, running_server  # noqa: E402
 
-CONFIG = Path(__file__).with_name("process.toml")
+CHAINS = {name: Path(__file__).with_name(f"process_{name}.toml") for name in ("short", "long")}
 STEP_CHECK = "arithmetic_steps"
-PROFILE = """
-description = "right, a fifth for the format, and {weight} for the share of equations that are true"
-[[checks]]
-check = "math"
-[[checks]]
-check = "format"
-weight = 0.2
-[[checks]]
-check = "arithmetic_steps"
-weight = {weight}
-params = {{ none_value = 0.0 }}
-"""
-# By the weight of the steps within the outcome. The server gives the rewards of single steps under each of them.
-PROFILES = {"outcome": 0.0, "folded": 1.0}
 
 
 @dataclass(frozen=True)
 class Arm:
-    """A way to learn: the preset, the profile, more options of the command, what the table calls it, its learning rate
-    and the arm that it is compared with."""
+    """A way to learn: the preset, the profile, what the table calls it, more options of the command, its learning rate
+    in units of the chain's, and the arm that it is compared with."""
 
     preset: str
     profile: str
-    options: tuple[str, ...]
     label: str
-    lr: float
-    baseline: str
+    options: tuple[str, ...] = ()
+    pace: float = 1.0
+    baseline: str = "outcome"
 
     @property
     def words(self) -> list[str]:
         return ["--preset", self.preset, "--reward.profile", self.profile, *self.options]
 
 
-# On seed 3, of 5e-5, 1e-4, 2e-4 and 5e-4: the best for both; for outcome alone the best in the end, while twice that
-# had the best mean of the curve.
-RATE = 5e-5
 STEPS_ALONE = ("--rl.advantage.process.outcome_weight", "0")
+# The server gives the rewards of single steps under either profile; in `steps` they have no weight in the outcome.
 ARMS = {
-    "outcome": Arm("grpo", "outcome", (), "outcome alone", RATE, "outcome"),
-    "both": Arm("grpo_process", "outcome", (), "outcome and steps", RATE, "outcome"),
-    "steps": Arm("grpo_process", "outcome", STEPS_ALONE, "steps alone", RATE, "outcome"),
-    "folded": Arm("grpo", "folded", (), "outcome with the share of true equations in it", RATE, "outcome"),
-    "outcome_fast": Arm("grpo", "outcome", (), "outcome alone, twice the rate", 2 * RATE, "outcome_fast"),
-    "both_fast": Arm("grpo_process", "outcome", (), "outcome and steps, twice the rate", 2 * RATE, "outcome_fast"),
+    "outcome": Arm("grpo", "steps", "outcome alone"),
+    "both": Arm("grpo_process", "steps", "outcome and steps"),
+    "steps": Arm("grpo_process", "steps", "steps alone", STEPS_ALONE),
+    "folded": Arm("grpo", "steps-folded", "outcome with the share of true equations in it"),
+    "outcome_fast": Arm("grpo", "steps", "outcome alone, twice the rate", (), 2.0, "outcome_fast"),
+    "both_fast": Arm("grpo_process", "steps", "outcome and steps, twice the rate", (), 2.0, "outcome_fast"),
 }
 
 
@@ -91,7 +76,8 @@ class Run:
     """What one run reached. Accuracies are shares of the held-out problems, answered greedily.
 
     `half` is the accuracy at half of the run's tokens, `area` the mean of its curve over them. `length` (tokens),
-    `equations` (a completion's, different and judged) and `true` (their share) are pairs: before and after.
+    `equations` (a completion's, different and judged) and `true` (their share) are pairs: before and after. `dead` is
+    the share of the groups whose rewards were all equal, in the first quarter of the steps.
     """
 
     arm: str
@@ -104,47 +90,49 @@ class Run:
     length: tuple[float, float]
     equations: tuple[float, float]
     true: tuple[float, float]
+    dead: float
     seconds: float
     curve: list[tuple[int, float]]
 
 
 def main() -> None:
     arguments = parsed()
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as profiles:
-        for name, weight in PROFILES.items():
-            (Path(profiles) / f"{name}.toml").write_text(PROFILE.format(weight=weight))
-        with running_server(arguments.out / "server.log", REWARD_SERVER_PROFILES_DIR=profiles) as (url, _):
-            runs = measured(url, arguments)
-    print(tables(runs))
-    curves = {ARMS[arm].label: [run.curve for run in runs if run.arm == arm] for arm in arguments.arms}
-    draw(curves, arguments.out / "process.png")
-    print(f"curves: {arguments.out / 'process.png'}")
+    for chain in arguments.chains:
+        out = arguments.out / chain
+        out.mkdir(parents=True, exist_ok=True)
+        with running_server(out / "server.log", **STEP_PROFILES) as (url, _):
+            runs = measured(url, CHAINS[chain], out, arguments)
+        print(f"{chain} chain\n\n{tables(runs)}")
+        curves = {ARMS[arm].label: [run.curve for run in runs if run.arm == arm] for arm in arguments.arms}
+        draw(curves, out / "process.png")
+        print(f"curves: {out / 'process.png'}")
 
 
 def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--chains", nargs="*", choices=list(CHAINS), default=list(CHAINS))
     parser.add_argument("--arms", nargs="*", choices=list(ARMS), default=list(ARMS))
     parser.add_argument("--seeds", nargs="*", type=int, default=[0, 1, 2])
-    parser.add_argument("--lr", type=float, help="learning rate of every arm, in place of each one's own")
-    parser.add_argument("--config", type=Path, default=CONFIG, help="another task or budget")
+    parser.add_argument("--lr", type=float, help="learning rate in place of the chain's own")
     parser.add_argument("--jobs", type=int, default=2, help="runs side by side")
     parser.add_argument("--out", type=Path, default=ROOT / "runs" / "bench-process")
     return parser.parse_args()
 
 
-def measured(url: str, arguments: argparse.Namespace) -> list[Run]:
+def measured(url: str, config: Path, out: Path, arguments: argparse.Namespace) -> list[Run]:
     """All runs; the cold starts first."""
-    config, out, rate = arguments.config, arguments.out, arguments.lr
+    rate = arguments.lr or rate_of(config)
 
     def cold(seed: int) -> Path:
         return cold_start(url, config, seed, out)
 
     def trained(name: str, seed: int, start: Path) -> Run:
-        arm = ARMS[name]
-        run = out / f"{name}-{seed}" if rate is None else out / f"{name}-{rate:.0e}-{seed}"
+        arm, run = ARMS[name], out / f"{name}-{seed}"
+        if arguments.lr is not None:
+            run = out / f"{name}-{rate:.0e}-{seed}"
         if not (run / "summary.json").is_file():
-            train_from(url, run, config, start, *arm.words, "--seed", str(seed), "--rl.optim.lr", str(rate or arm.lr))
+            options = [*arm.words, "--seed", str(seed), "--rl.optim.lr", str(arm.pace * rate)]
+            train_from(url, run, config, start, *options)
         result = read(run, name, seed)
         print(json.dumps(asdict(result)), flush=True)
         return result
@@ -152,9 +140,14 @@ def measured(url: str, arguments: argparse.Namespace) -> list[Run]:
     return from_same_starts(cold, trained, arguments.arms, arguments.seeds, arguments.jobs)
 
 
+def rate_of(config: Path) -> float:
+    """The chain's learning rate."""
+    return float(tomllib.loads(config.read_text())["rl"]["optim"]["lr"])
+
+
 def read(run: Path, arm: str, seed: int) -> Run:
-    curve, evaluations = curve_of(run), records_of(run, "eval")
-    first, last, tokens = evaluations[0], evaluations[-1], records_of(run, "step")[-1]["tokens_so_far"]
+    curve, evaluations, steps = curve_of(run), records_of(run, "eval"), records_of(run, "step")
+    first, last, tokens = evaluations[0], evaluations[-1], steps[-1]["tokens_so_far"]
     return Run(
         arm=arm,
         seed=seed,
@@ -166,6 +159,7 @@ def read(run: Path, arm: str, seed: int) -> Run:
         length=(first["length"], last["length"]),
         equations=(first["steps_judged"], last["steps_judged"]),
         true=(first["components"][STEP_CHECK], last["components"][STEP_CHECK]),
+        dead=statistics.mean(step["dead_group_share"] for step in steps[: len(steps) // 4]),
         seconds=json.loads((run / "summary.json").read_text())["seconds"],
         curve=curve,
     )
@@ -229,6 +223,7 @@ BECAME: Mapping[str, Cell] = {
     "tokens of an answer": lambda runs, _: changed((run.length for run in runs), ".1f"),
     "equations of an answer": lambda runs, _: changed((run.equations for run in runs), ".2f"),
     "share of them true": lambda runs, _: changed((run.true for run in runs), ".3f"),
+    "groups of equal reward in the first quarter": lambda runs, _: percent(run.dead for run in runs),
     "seconds": lambda runs, _: f"{statistics.mean(run.seconds for run in runs):.0f}",
 }
 

@@ -4,32 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.server_process import STEP_PROFILES, running_server
 from trainer_client.config import TrainConfig
 from trainer_client.config.presets import PRESETS, with_preset
 from trainer_client.train import train
 
-STEPS_PROFILE = """
-description = "the answer, and every equation of the thinking as a step"
-[[checks]]
-check = "math"
-[[checks]]
-check = "format"
-weight = 0.2
-[[checks]]
-check = "arithmetic_steps"
-weight = 0.0
-params = { scope = "think" }
-"""
 COMMON: dict[str, Any] = {
     "data": {"addition": {"terms": 3, "max_number": 9, "train_problems": 400, "held_out_problems": 8}},
     "evaluation": {"every": 0, "problems": 8},
@@ -45,39 +30,9 @@ SMALL: dict[str, dict[str, Any]] = {
 WITH_REFERENCE = {"grpo", "grpo_process", "iterative_grpo", "rloo", "reinforce_pp", "reinforce_pp_baseline", "ppo"}
 
 
-@contextmanager
-def reward_server(folder: Path) -> Iterator[str]:
-    """The address of a ready server with the profiles of a folder."""
-    with (folder / "server.log").open("w") as log:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "reward_server", "serve", "--port", "0"],
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            env={**os.environ, "REWARD_SERVER_PROFILES_DIR": str(folder)},
-        )
-    assert server.stdout is not None
-    try:
-        url = server.stdout.readline().rpartition(" ")[2].strip()
-        assert url.startswith("http"), (folder / "server.log").read_text()
-        yield url
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
-        server.stdout.close()
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with reward_server(tmp_path_factory.mktemp("server")) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def server_of_steps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("steps")
-    (folder / "steps.toml").write_text(STEPS_PROFILE)
-    with reward_server(folder) as url:
+    with running_server(tmp_path_factory.mktemp("server") / "server.log", **STEP_PROFILES) as (url, _):
         yield url
 
 
@@ -117,12 +72,9 @@ def run_steps(
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_takes_real_steps(
-    name: str, tmp_path: Path, half_taught: Path, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+    name: str, tmp_path: Path, half_taught: Path, server: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    process = name == "grpo_process"
-    reward = {"url": request.getfixturevalue("server_of_steps" if process else "server")}
-    if process:
-        reward["profile"] = "steps"
+    reward = {"url": server, "profile": "steps" if name == "grpo_process" else "r1-zero-math"}
     rl = merged(dict(PRESETS[name].example), SMALL.get(name, {}))
     steps = run_steps(tmp_path, half_taught, reward, with_preset(name, merged(RL, rl)), name)
 
@@ -156,15 +108,10 @@ REFINED: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("rl", REFINED.values(), ids=REFINED)
 def test_every_refinement_takes_real_steps(
-    rl: dict[str, Any],
-    tmp_path: Path,
-    half_taught: Path,
-    request: pytest.FixtureRequest,
-    capsys: pytest.CaptureFixture[str],
+    rl: dict[str, Any], tmp_path: Path, half_taught: Path, server: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    reward = {"url": request.getfixturevalue("server")}
-    if "process" in rl.get("advantage", {}):
-        reward = {"url": request.getfixturevalue("server_of_steps"), "profile": "steps"}
+    with_steps = "process" in rl.get("advantage", {})
+    reward = {"url": server, "profile": "steps" if with_steps else "r1-zero-math"}
     steps = run_steps(tmp_path, half_taught, reward, merged(RL, rl))
     assert "by settings, no preset" in capsys.readouterr().out
     assert sum(step["updates"] for step in steps) >= 2

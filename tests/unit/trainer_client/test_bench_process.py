@@ -6,37 +6,41 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks.bench_process import ARMS, CONFIG, PROFILES, Run, against_outcome, area
+from tests.benchmarks.bench_process import ARMS, CHAINS, Run, against_outcome, area, rate_of
 from tests.benchmarks.training_runs import within, without_fresh
+from tests.server_process import STEP_PROFILES
 from trainer_client.command_line import load
 from trainer_client.config import TrainConfig
 
 
 def run_of(arm: str, seed: int, after: float) -> Run:
     curve = [(0, 0.25), (100, after)]
-    return Run(arm, seed, 0.25, 0.25, after, area(curve), 100, (30, 30), (4, 4), (0.5, 0.5), 1.0, curve)
+    return Run(arm, seed, 0.25, 0.25, after, area(curve), 100, (30, 30), (4, 4), (0.5, 0.5), 0.0, 1.0, curve)
 
 
-def config_of(arm: str, directory: Path) -> TrainConfig:
+def config_of(chain: str, arm: str, directory: Path) -> TrainConfig:
     file = directory / "process.toml"
-    file.write_text(without_fresh(CONFIG.read_text()))
+    file.write_text(without_fresh(CHAINS[chain].read_text()))
     return load([str(file), "--model.path", str(directory), *ARMS[arm].words])
 
 
-def test_arms_differ_in_rewards_and_advantages_alone(tmp_path: Path) -> None:
-    plain = config_of("outcome", tmp_path)
+@pytest.mark.parametrize("chain", CHAINS)
+def test_arms_differ_in_rewards_and_advantages_alone(chain: str, tmp_path: Path) -> None:
+    plain = config_of(chain, "outcome", tmp_path)
     assert plain.rl.advantage.process is None
+    assert plain.rl.optim.lr == rate_of(CHAINS[chain])
+    profiles = {path.stem for path in Path(STEP_PROFILES["REWARD_SERVER_PROFILES_DIR"]).glob("*.toml")}
     for arm in ARMS:
-        got = config_of(arm, tmp_path)
-        assert got.reward.profile in PROFILES
+        got = config_of(chain, arm, tmp_path)
+        assert got.reward.profile in profiles
         rl = got.rl.model_copy(update={"advantage": plain.rl.advantage})
         reward = got.reward.model_copy(update={"profile": plain.reward.profile})
-        assert ARMS[arm].lr == ARMS[ARMS[arm].baseline].lr
+        assert ARMS[arm].pace == ARMS[ARMS[arm].baseline].pace
         assert got.model_copy(update={"preset": plain.preset, "rl": rl, "reward": reward}) == plain
 
 
 def test_steps_alone_leave_the_outcome_out(tmp_path: Path) -> None:
-    process = config_of("steps", tmp_path).rl.advantage.process
+    process = config_of("long", "steps", tmp_path).rl.advantage.process
     assert process is not None
     assert (process.outcome_weight, process.step_weight) == (0.0, 1.0)
 
