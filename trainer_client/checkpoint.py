@@ -102,6 +102,23 @@ class CheckpointStore:
         self._prune()
         return final
 
+    def to_go_on_from(self) -> Saved | None:
+        """What a resumed run goes on from, which is told; None for one that was killed before its first checkpoint.
+
+        Raises CheckpointError when there are checkpoints, but none is whole.
+        """
+        saved, run = self.newest(), self._directory.parent
+        if saved is None and self.exists():
+            raise CheckpointError(
+                f"no checkpoint in {run} is whole; see the warnings above. Put one back from a copy, or begin again in "
+                "another --run.dir"
+            )
+        if saved is None:
+            self._warn(f"{run} has no checkpoint yet: starting from the beginning")
+        else:
+            self._warn(f"going on after {saved.progress.stage.value} step {saved.progress.step}")
+        return saved
+
     def newest(self) -> Saved | None:
         """The last checkpoint that is whole; None when there is none. Damaged ones are named in a warning."""
         for path in reversed(self._paths()):

@@ -86,7 +86,13 @@ def _lock(descriptor: int, directory: Path) -> None:
 
 
 def changed_settings(directory: Path, config: Recipe) -> list[str]:
-    """Settings that differ from those the run was last started with, as `key: old -> new`."""
+    """Settings that differ from those the run was last started with, as `key: old -> new`.
+
+    Raises ConfigError for those that cannot, CheckpointError where the directory is of another command.
+    """
+    record = read_config(directory)
+    if record is not None and "rl" not in record["config"]:
+        raise CheckpointError(f"{directory} holds a run of another command than train: choose another --run.dir")
     changes = settings_changes(directory, config)
     if other := [key for key in changes if key.startswith("model.")]:
         raise ConfigError(
@@ -107,6 +113,12 @@ def settings_changes(directory: Path, config: Recipe) -> dict[str, tuple[Any, An
     new = _flat(config.model_dump(mode="json"))
     keys = sorted(old.keys() | new.keys())
     return {key: (old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key) and key != "resume"}
+
+
+def changed_sources(directory: Path, made_from: Mapping[str, str | None]) -> list[str]:
+    """The keys under which there lies something else than when the run was last started."""
+    before = (read_config(directory) or {}).get("made_from", {})
+    return [key for key, found in made_from.items() if before.get(key, found) != found]
 
 
 def read_config(directory: Path) -> dict[str, Any] | None:

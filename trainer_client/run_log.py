@@ -87,26 +87,34 @@ def _board(directory: Path, stage: Stage, start: Progress) -> SummaryWriter:
 
 
 def cut_back(path: Path, progress: Progress) -> None:
-    """Drop the lines that lie beyond `progress`, and a last line that was not finished."""
+    """Drop the lines that lie beyond `progress`, and what is no record, such as a last line that was not finished."""
     if not path.exists():
         return
     kept = [record for record in read_records(path) if place_of(record["stage"], record["step"]) <= progress.place]
     replacement = path.with_suffix(".tmp")
-    replacement.write_text("".join(json.dumps(record) + "\n" for record in kept), encoding="utf-8")
-    replacement.replace(path)
+    try:
+        with _written(path):
+            replacement.write_text("".join(json.dumps(record) + "\n" for record in kept), encoding="utf-8")
+            replacement.replace(path)
+    finally:
+        replacement.unlink(missing_ok=True)
 
 
 def read_records(path: Path) -> list[dict[str, Any]]:
-    """The lines of a record; one that is not whole, the last after a kill, is left out."""
+    """The lines that say to which step they belong; one that is not whole, the last after a kill, is left out."""
     if not path.exists():
         return []
-    records = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            records.append(json.loads(line))
-        except json.JSONDecodeError:
-            continue
-    return records
+    read = (_record(line) for line in path.read_bytes().split(b"\n"))
+    return [record for record in read if record is not None]
+
+
+def _record(line: bytes) -> dict[str, Any] | None:
+    try:
+        record = json.loads(line)
+        place_of(record["stage"], record["step"] + 0)
+    except (ValueError, TypeError, KeyError):
+        return None
+    return dict(record)
 
 
 def flat_numbers(metrics: dict[str, Any], prefix: str = "") -> dict[str, float]:

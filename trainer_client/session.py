@@ -13,16 +13,15 @@ from transformers import PreTrainedModel
 
 from trainer_client.checkpoint import RANKS, CheckpointStore, Saved
 from trainer_client.config import TrainConfig
-from trainer_client.config.critic import CriticConfig
 from trainer_client.critic import Critic
 from trainer_client.data import Curriculum, PromptBuilder, Shuffled, load_examples, open_stream, write_pass_rates
 from trainer_client.device import open_device
 from trainer_client.display import Display
-from trainer_client.errors import AlarmRaised, CheckpointError, ConfigError
+from trainer_client.errors import AlarmRaised, CheckpointError, ConfigError, DataError
 from trainer_client.evaluate import evaluate
 from trainer_client.gather import Draw, Gathered
 from trainer_client.interrupts import Interrupts, Stopped
-from trainer_client.learner import Learner, Rates, move_towards
+from trainer_client.learner import Learner, Rates
 from trainer_client.model import load_model, open_model
 from trainer_client.monitor import Alarm
 from trainer_client.optim import build_optimizer, learning_rate
@@ -60,7 +59,7 @@ class Session:
         self.interrupts = Interrupts(display.notice)
         self.device = open_device(config.run, ranks)
         self.store = CheckpointStore(directory / CHECKPOINTS, config.run.keep_checkpoints, display.notice)
-        saved = _saved(config, self.store, display)
+        saved = self.store.to_go_on_from() if config.resume else None
         own_random_state = saved.random_state_of(ranks.rank, ranks.size) if saved else {}
         self.progress = saved.progress if saved else Progress()
         self.whole = True
@@ -149,25 +148,19 @@ class Session:
     def open_learner(self) -> Learner:
         """All that RL trains, as it is in the checkpoint that this session began with, or new."""
         optimizer = self.open_optimizer(Stage.RL)
-        self.learner = Learner(self.model.network, optimizer, self._open_reference(), ranks=self.ranks)
-        if self.config.rl.critic is not None:
-            self._open_critic(self.learner, self.config.rl.critic)
-        return self.learner
-
-    def _open_critic(self, learner: Learner, config: CriticConfig) -> None:
-        learner.critic = Critic.beside(learner.network, own_trunk=config.trunk == "own")
-        learner.critic_optimizer = build_optimizer(learner.critic.parameters(), config.optim)
+        learner = Learner(self.model.network, optimizer, self._open_reference(), ranks=self.ranks)
+        if critic := self.config.rl.critic:
+            learner.critic = Critic.beside(learner.network, own_trunk=critic.trunk == "own")
+            learner.critic_optimizer = build_optimizer(learner.critic.parameters(), critic.optim)
         if self.progress.step > 0:
-            try:
-                learner.critic.load_state_dict(self._more["critic"])
-                learner.critic_optimizer.load_state_dict(self._more["critic_optimizer"])
-            except (KeyError, RuntimeError, ValueError) as error:
-                raise CheckpointError(f"the checkpoint holds no critic of this shape: {error}") from error
+            learner.restore(self._more)
+        self.learner = learner
+        return learner
 
     def _open_reference(self) -> PreTrainedModel | None:
         """The policy as it was when RL began, frozen; None without a KL term. It lies beside the checkpoints.
 
-        One that follows the policy lies inside of them.
+        One that has moved lies inside of them. Raises CheckpointError when a resumed run has none.
         """
         if self.config.rl.loss.kl.beta == 0:
             return None
@@ -176,17 +169,19 @@ class Session:
             if self.ranks.is_first:
                 self.model.save(directory)
             return frozen_copy_of(self.model.network)
-        reference = load_model(directory, self.device).network.requires_grad_(False)
-        if "reference" in self._more:
-            reference.load_state_dict(self._more["reference"])
-        return reference
+        try:
+            return load_model(directory, self.device).network.requires_grad_(False)
+        except DataError as error:
+            raise CheckpointError(
+                f"rl.loss.kl needs the policy as RL began, but {directory} is damaged or was never written: {error}. "
+                "Put it back from a copy, go on with --rl.loss.kl.beta 0, or begin a new run from the run's model"
+            ) from error
 
     def refresh_reference(self) -> None:
         """Have the reference follow the policy, where and when it does."""
-        config, learner = self.config.rl.reference, self.learner
-        due = config.refresh != "never" and self.progress.step % config.every == 0
-        if due and learner is not None and learner.reference is not None:
-            move_towards(learner.reference, learner.network, 1.0 if config.refresh == "copy" else config.rate)
+        config = self.config.rl.reference
+        if self.learner is not None and config.refresh != "never" and self.progress.step % config.every == 0:
+            self.learner.follow(1.0 if config.refresh == "copy" else config.rate)
 
     def rates(self, step: int) -> Rates:
         """The learning rates of an RL step."""
@@ -264,7 +259,7 @@ class Session:
         """Write a checkpoint of the last finished step, and the pass rates that a curriculum measured."""
         if not self.ranks.is_first:
             return
-        more = {ORDER: self._order_state, **self._beside_the_policy()}
+        more = {ORDER: self._order_state, **(self.learner.beside_the_policy() if self.learner else {})}
         if not self.ranks.alone:
             more[RANKS] = self._random_states
         self.store.save(self.progress, self.model, self.optimizer, self._random_states[0], more)
@@ -274,18 +269,6 @@ class Session:
         """Write what the curriculum knows of each problem; nothing without one."""
         if isinstance(self.rl_data, Curriculum):
             write_pass_rates(self.directory / MEASURED, self.rl_data.pass_rates())
-
-    def _beside_the_policy(self) -> dict[str, Any]:
-        """The states of the critic and of a reference that moves."""
-        learner, more = self.learner, {}
-        if learner is None:
-            return {}
-        if learner.critic is not None and learner.critic_optimizer is not None:
-            more["critic"] = learner.critic.state_dict()
-            more["critic_optimizer"] = learner.critic_optimizer.state_dict()
-        if learner.reference is not None and self.config.rl.reference.refresh != "never":
-            more["reference"] = learner.reference.state_dict()
-        return more
 
     def save_if_due(self, last: int) -> None:
         """Write a checkpoint every `run.checkpoint_every` steps and after the stage's last."""
@@ -311,17 +294,3 @@ class Session:
             f"stopped after rl step {step}: {told}. --resume goes back to the last checkpoint written before; "
             "change a setting first, or the same will happen"
         )
-
-
-def _saved(config: TrainConfig, store: CheckpointStore, display: Display) -> Saved | None:
-    """The checkpoint to go on from; None for a new run, or one that was killed before its first checkpoint."""
-    if not config.resume:
-        return None
-    saved = store.newest()
-    if saved is None and store.exists():
-        raise CheckpointError(f"no checkpoint in {config.run.dir} is whole; see the warnings above")
-    if saved is None:
-        display.notice(f"{config.run.dir} has no checkpoint yet: starting from the beginning")
-    else:
-        display.notice(f"going on after {saved.progress.stage.value} step {saved.progress.step}")
-    return saved

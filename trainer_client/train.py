@@ -10,8 +10,9 @@ One step of reinforcement learning:
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
+from pathlib import Path
 from typing import Any
 
 from trainer_client.announce import opening_lines
@@ -20,6 +21,7 @@ from trainer_client.config import TrainConfig
 from trainer_client.control import adapted, current_entropy_coef
 from trainer_client.display import Display, silent_display
 from trainer_client.errors import RankLost, RewardError
+from trainer_client.fingerprint import fingerprint
 from trainer_client.gather import gather
 from trainer_client.groups import scored_rows
 from trainer_client.interrupts import Stopped
@@ -42,7 +44,14 @@ from trainer_client.progress import Controls, Stage
 from trainer_client.ranks import open_ranks
 from trainer_client.report import Summary, summary_lines, write_report
 from trainer_client.rewards import RewardScorer
-from trainer_client.run_dir import FINAL_MODEL, alone_in, changed_settings, open_run_dir, write_config
+from trainer_client.run_dir import (
+    FINAL_MODEL,
+    alone_in,
+    changed_settings,
+    changed_sources,
+    open_run_dir,
+    write_config,
+)
 from trainer_client.session import Session
 from trainer_client.sft import sft_step
 from trainer_client.types import ScoredGroup
@@ -55,12 +64,14 @@ def train(config: TrainConfig) -> Summary:
     with ExitStack() as lock, open_ranks(config.reward.max_wait_seconds + config.run.rank_wait_seconds) as ranks:
         directory = ranks.first(lambda: open_run_dir(config))
         ranks.first(lambda: lock.enter_context(alone_in(directory)))
+        made_from = ranks.first(lambda: {key: fingerprint(path) for key, path in config.data.files.items()})
+        changes = ranks.first(lambda: told_changes(directory, config, made_from))
         with (
             Display() if ranks.is_first else silent_display() as display,
             RewardScorer(config.reward, display.notice) as scorer,
             closing(Session(config, directory, scorer, display, ranks)) as session,
         ):
-            begin(session)
+            begin(session, changes, made_from)
             with session.interrupts:
                 learn(session)
                 summary = ranks.first(lambda: finish(session, started))
@@ -69,12 +80,20 @@ def train(config: TrainConfig) -> Summary:
     return summary
 
 
-def begin(session: Session) -> None:
+def told_changes(directory: Path, config: TrainConfig, made_from: Mapping[str, str]) -> list[str]:
+    """What is not as it was when the run was last started; raises for what has to be: see `changed_settings`."""
+    if not config.resume:
+        return []
+    other = [f"what lies under {key}" for key in changed_sources(directory, made_from)]
+    return changed_settings(directory, config) + other
+
+
+def begin(session: Session, changes: Sequence[str], made_from: Mapping[str, str]) -> None:
     """Tell what is new and what will be done, and write down the settings."""
     config, directory, ranks = session.config, session.directory, session.ranks
-    for change in ranks.first(lambda: changed_settings(directory, config)):
+    for change in changes:
         session.display.notice(f"changed since the run began: {change}")
-    ranks.first(lambda: write_config(directory, config))
+    ranks.first(lambda: write_config(directory, config, made_from))
     if config.rl.steps:
         session.display.notice("\n".join(opening_lines(config.preset, config.rl)))
 

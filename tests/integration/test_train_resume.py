@@ -158,11 +158,22 @@ def test_damaged_checkpoint_falls_back_to_the_one_before(tmp_path: Path, server:
     assert without_times(trainer.records()) == before
 
 
-def test_another_model_cannot_go_on_with_a_run(tmp_path: Path, server: StandIn) -> None:
+def test_another_model_cannot_go_on_with_a_run_nor_another_command(tmp_path: Path, server: StandIn) -> None:
     trainer = Trainer(tmp_path, server, "run")
     trainer.run("--sft.steps", "2", "--rl.steps", "1")
     refused = trainer.run("--resume", "--sft.steps", "2", "--rl.steps", "1", "--model.fresh.layers", "1", expected=1)
     assert "model.fresh.layers" in refused
+    no_critic = trainer.run("--resume", "--sft.steps", "2", "--rl.steps", "2", "--preset", "ppo", expected=1)
+    assert "the checkpoint holds none. Go on with the settings of the run" in no_critic
+    os.truncate(trainer.dir / "reference" / "model.safetensors", 100)
+    no_reference = trainer.run("--resume", "--sft.steps", "2", "--rl.steps", "2", expected=1)
+    assert f"{trainer.dir / 'reference'} is damaged" in no_reference
+    assert "--rl.loss.kl.beta 0" in no_reference
+    (trainer.dir / "config.json").write_text('{"config": {"problems": {}, "sft": {}}}')
+    record = (trainer.dir / "metrics.jsonl").read_bytes()
+    refused = trainer.run("--resume", "--sft.steps", "1", "--rl.steps", "1", expected=1)
+    assert "holds a run of another command than train" in refused
+    assert (trainer.dir / "metrics.jsonl").read_bytes() == record
 
 
 def test_run_waits_for_a_server_that_is_restarted(tmp_path: Path, server: StandIn) -> None:

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from tests.unit.trainer_client.stand_in import StandIn
+from trainer_client.checkpoint import CheckpointStore
 from trainer_client.config import TrainConfig
 from trainer_client.data import read_pass_rates
 from trainer_client.errors import AlarmRaised, ConfigError
@@ -178,3 +180,33 @@ def test_server_that_comes_back_with_other_rules_pauses_a_run_that_wants_it(tmp_
         train(config(run, server, {"steps": 5}, monitor=monitor, resume=True))
     train(config(run, server, {"steps": 5}, monitor=monitor, resume=True))
     assert [r["rules"] for r in records(run) if r["stage"] == "rl" and r["kind"] == "step"][2:] == [["sha256:1"]] * 3
+
+
+def test_reference_that_followed_stays_where_it_was_when_it_follows_no_more(tmp_path: Path, server: StandIn) -> None:
+    run, loss = tmp_path / "run", {"kl": {"beta": 0.05}}
+    train(config(run, server, {"steps": 2, "loss": loss, "reference": {"refresh": "copy", "every": 2}}))
+    followed = newest_reference(run)
+    train(config(run, server, {"steps": 3, "loss": loss}, resume=True))
+    train(config(run, server, {"steps": 4, "loss": loss}, resume=True))
+    assert all(torch.equal(followed[name], value) for name, value in newest_reference(run).items())
+
+
+def newest_reference(run: Path) -> dict[str, torch.Tensor]:
+    saved = CheckpointStore(run / "checkpoints", 9, print).newest()
+    assert saved is not None
+    return dict(saved.more["reference"])
+
+
+def test_changed_files_are_told_when_a_run_goes_on(
+    tmp_path: Path, server: StandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, files = tmp_path / "run", {name: tmp_path / f"{name}.jsonl" for name in ("train", "held_out")}
+    for other, path in enumerate(files.values()):
+        path.write_text("".join(f'{{"prompt": "{n}+{other}=", "ground_truth": "{n + other}"}}\n' for n in range(8)))
+    more: dict[str, Any] = {"data": files, "sft": {"steps": 0}}
+    train(config(run, server, {"steps": 1}, **more))
+    files["train"].write_text('{"prompt": "1+0=", "ground_truth": "1"}\n')
+    train(config(run, server, {"steps": 2}, **more, resume=True))
+    told = capsys.readouterr().out
+    assert "changed since the run began: what lies under data.train\n" in told
+    assert "data.held_out" not in told

@@ -194,6 +194,13 @@ class DataConfig(Section):
         return next(iter(self._tasks()), None)
 
     @property
+    def files(self) -> dict[str, Path]:
+        """The files with problems by the keys that name them; none for a built-in task."""
+        mixed = {f"data.mix.{number}.path": source.path for number, source in enumerate(self.mix)}
+        named = {"data.train": self.train, "data.held_out": self.held_out, **mixed}
+        return {key: path for key, path in named.items() if path is not None}
+
+    @property
     def has_demonstrations(self) -> bool:
         """Whether every problem comes with a demonstration, as far as can be told before reading."""
         shapes = [source.fields or self.fields for source in self.mix] or [self.fields]

@@ -19,12 +19,12 @@ from trainer_client.batching import demonstration_batch
 from trainer_client.config.recipes import PromptTextConfig
 from trainer_client.data.fields import Paths, RowError, to_example
 from trainer_client.errors import CheckpointError, DataError
+from trainer_client.fingerprint import fingerprint
 from trainer_client.model import LanguageModel
 from trainer_client.policy import token_log_probs
 from trainer_client.recipes.ledger import Ledger
 from trainer_client.recipes.problems import prompt_builder
 from trainer_client.recipes.rows import Row, RowFile
-from trainer_client.recipes.run import fingerprint
 from trainer_client.types import TrainBatch
 
 FIELDS = Paths(prompt="prompt", ground_truth=".")

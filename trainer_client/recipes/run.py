@@ -10,9 +10,8 @@ from pathlib import Path
 
 from trainer_client.config import ModelConfig
 from trainer_client.errors import ConfigError, DataError
-from trainer_client.run_dir import Recipe, alone_in, open_run_dir, read_config, settings_changes, write_config
-
-BLOCKS, BLOCK_BYTES = 256, 4096
+from trainer_client.fingerprint import fingerprint, named
+from trainer_client.run_dir import Recipe, alone_in, changed_sources, open_run_dir, settings_changes, write_config
 
 
 @contextmanager
@@ -41,8 +40,7 @@ def _check_unchanged(
             "--resume goes on with the settings of the run; these cannot change: "
             f"{'; '.join(fixed)}. Take them back, or start a new run with another --run.dir"
         )
-    before = (read_config(directory) or {}).get("made_from", {})
-    if other := [key for key, found in made_from.items() if before.get(key, found) != found]:
+    if other := changed_sources(directory, made_from):
         raise ConfigError(
             f"--resume goes on with what the run began with, but what lies under {', '.join(other)} is not what it was "
             f"then: put it back, or start a new run with another --run.dir"
@@ -53,38 +51,7 @@ def model_identity(config: ModelConfig, seed: int) -> dict[str, str]:
     """Where the model is, and a hash that changes when it does. Raises DataError where there is none."""
     if config.path is None:
         text = json.dumps(config.model_dump(mode="json"), sort_keys=True)
-        return {"model": f"fresh, seed {seed}", "model_hash": _named(hashlib.sha256(f"{text}:{seed}".encode()))}
+        return {"model": f"fresh, seed {seed}", "model_hash": named(hashlib.sha256(f"{text}:{seed}".encode()))}
     if not (config.path / "config.json").is_file():
         raise DataError(f"model.path {config.path} is no Hugging Face directory: it has no config.json")
     return {"model": str(config.path), "model_hash": fingerprint(config.path)}
-
-
-def fingerprint(path: Path) -> str:
-    """A hash that changes when a file, or any of a directory, does: of names, sizes, and blocks evenly spread.
-
-    Files of up to BLOCKS blocks are read whole; larger ones may be weights of hundreds of gigabytes. Raises DataError.
-    """
-    digest = hashlib.sha256()
-    try:
-        files = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
-        for file in files:
-            name = str(file.relative_to(path)) if file != path else ""
-            digest.update(f"{name} {file.stat().st_size}\n".encode())
-            for block in _blocks(file):
-                digest.update(block)
-    except OSError as error:
-        raise DataError(f"cannot read {error.filename or path}: {error.strerror}") from error
-    return _named(digest)
-
-
-def _blocks(path: Path) -> Iterator[bytes]:
-    size = path.stat().st_size
-    step = max(BLOCK_BYTES, size // BLOCKS)
-    with path.open("rb", buffering=0) as file:
-        for start in range(0, size, step):
-            file.seek(start)
-            yield file.read(BLOCK_BYTES)
-
-
-def _named(digest: hashlib._Hash) -> str:
-    return f"sha256:{digest.hexdigest()}"

@@ -13,9 +13,10 @@ import pytest
 from trainer_client.config import RewardConfig
 from trainer_client.config.recipes import SampleConfig
 from trainer_client.errors import CheckpointError, ConfigError, DataError, RewardUnavailable
+from trainer_client.fingerprint import BLOCK_BYTES, BLOCKS, fingerprint
 from trainer_client.preflight import check_server
 from trainer_client.recipes.bar import watched
-from trainer_client.recipes.run import BLOCK_BYTES, BLOCKS, begun, fingerprint
+from trainer_client.recipes.run import begun
 from trainer_client.run_dir import alone_in
 from trainer_client.types import Example, Judged, RolloutScore
 

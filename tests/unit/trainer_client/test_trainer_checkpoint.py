@@ -175,6 +175,14 @@ def test_record_is_cut_back_to_the_checkpoint(tmp_path: Path) -> None:
     assert path.read_text() == lines(("sft", 1))
 
 
+@pytest.mark.parametrize("line", [b'{"kind": "step"}', b"[1]", b"7", b'{"stage": "x", "step": 1}', b"\xff\xfe\x00"])
+def test_line_that_is_no_record_is_left_out(tmp_path: Path, line: bytes) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_bytes(lines(("sft", 1)).encode() + line + b"\n" + lines(("rl", 1)).encode())
+    cut_back(path, Progress(Stage.RL, 1))
+    assert path.read_text() == lines(("sft", 1), ("rl", 1))
+
+
 @contextmanager
 def no_room() -> Iterator[None]:
     """No file can grow beyond ten bytes, as on a full disk."""
@@ -191,6 +199,16 @@ def test_record_that_cannot_be_written_is_told_with_its_file(tmp_path: Path) -> 
     with no_room(), pytest.raises(CheckpointError, match=r"metrics\.jsonl"):
         log.step(Stage.RL, 1, {"reward": 0.5})
     log.close()
+
+
+def test_record_that_cannot_be_cut_back_is_told_with_its_file_and_stays(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_text(lines(("sft", 1), ("rl", 1)))
+    with no_room(), pytest.raises(CheckpointError, match=r"metrics\.jsonl cannot be written: File too large"):
+        cut_back(path, Progress(Stage.SFT, 1))
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [
+        ("metrics.jsonl", lines(("sft", 1), ("rl", 1)))
+    ]
 
 
 @pytest.fixture
