@@ -101,7 +101,7 @@ def test_slots_are_given_in_the_order_of_asking() -> None:
             pass
     for number in range(5):
         pool.give(object())  # type: ignore[arg-type]
-        threads[number].join(5)
+        threads[number].join()
     assert order == list(range(5))
 
 
@@ -114,6 +114,16 @@ def test_cancelled_or_closed_queue_gives_no_slot() -> None:
     pool.close()
     with pytest.raises(SandboxClosedError):
         pool.take(None)
+
+
+def test_folder_of_many_files_is_removed_with_the_folders_among_them(tmp_path: Path) -> None:
+    path = Path(folder.make(str(tmp_path), None))
+    for number in range(1_500):
+        (path / f"link {number}").symlink_to("x" * 4_000)
+        if number % 100 == 0:
+            (path / str(number)).mkdir()
+    folder.remove(str(path))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_folder_is_removed_whatever_is_in_it(tmp_path: Path) -> None:
