@@ -31,12 +31,12 @@ class PromptBuilder:
     def prompt(self, example: Example) -> Prompt:
         """The example as the policy will see it. Raises DataError where the chat template refuses it.
 
-        Where the text ends with <think>, the demonstration is without the tag that the template wrote for it.
+        Where the text ends with <think>, the demonstration is without what the template wrote for it.
         """
         text = self._chat(example) if self._config.chat else self._templated(example.prompt)
         prefilled = text.rstrip().endswith(THINK)
         if prefilled and example.completion is not None:
-            example = replace(example, completion=example.completion.lstrip().removeprefix(THINK))
+            example = replace(example, completion=_continued(text, example.completion))
         return Prompt(example, text, tuple(self._tokens(text)), think_prefilled=prefilled)
 
     def _tokens(self, text: str) -> list[int]:
@@ -79,3 +79,11 @@ class PromptBuilder:
             raise DataError(
                 f"the chat template refuses example {example.id}: {type(error).__name__}: {error}"
             ) from error
+
+
+def _continued(text: str, completion: str) -> str:
+    """The demonstration from where a text that ends with <think> leaves off; one that goes on from there stays whole."""
+    begun, told = text[len(text.rstrip()) - len(THINK) :], completion.lstrip()
+    if told.startswith(begun):
+        return told.removeprefix(begun)
+    return told.removeprefix(THINK) if told.startswith(THINK) else completion

@@ -51,6 +51,23 @@ def test_a_thought_begun_by_the_chat_template_is_seen(tiny_model: LanguageModel,
     assert prompt.example.completion == (rest if prefilled else "<think>" + rest)
 
 
+@pytest.mark.parametrize(
+    ("ending", "demonstration", "expected"),
+    [
+        ("<think>", "\n1+1=2</think>", "\n1+1=2</think>"),  # sampled behind the tag: its first token is its own
+        ("<think>\n", "<think>\n1+1=2</think>", "1+1=2</think>"),  # the line that the template began
+        ("<think>\n", " <think>1+1=2</think>", "1+1=2</think>"),
+        ("<think>", "<think>\n1+1=2</think>", "\n1+1=2</think>"),
+    ],
+)
+def test_a_demonstration_goes_on_where_the_template_leaves_off(
+    tiny_model: LanguageModel, ending: str, demonstration: str, expected: str
+) -> None:
+    config = DataConfig(addition=AdditionConfig(), template="{prompt}" + ending)
+    prompt = PromptBuilder(config, tiny_model.tokenizer).prompt(Example("0", "1+1=", "2", demonstration))
+    assert prompt.example.completion == expected
+
+
 def test_a_thought_begun_by_the_plain_template_is_seen(tiny_model: LanguageModel) -> None:
     config = DataConfig(addition=AdditionConfig(), template="{prompt}<think>")
     assert PromptBuilder(config, tiny_model.tokenizer).prompt(Example("0", "1+1=", "2")).think_prefilled
