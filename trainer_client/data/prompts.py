@@ -82,7 +82,7 @@ class PromptBuilder:
 
 
 def _continued(text: str, completion: str) -> str:
-    """The demonstration from where a text that ends with <think> leaves off; one that goes on from there stays whole."""
+    """The demonstration from where a text that ends with <think> leaves off; one that begins there stays whole."""
     begun, told = text[len(text.rstrip()) - len(THINK) :], completion.lstrip()
     if told.startswith(begun):
         return told.removeprefix(begun)
