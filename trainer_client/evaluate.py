@@ -12,15 +12,19 @@ from trainer_client.ranks import ALONE, Ranks
 from trainer_client.rewards import RewardScorer
 from trainer_client.rollouts import Collected, collect_greedy, shared_out
 from trainer_client.sampler.base import Sampler
-from trainer_client.types import Prompt, ScoredGroup
+from trainer_client.types import Judged, Prompt, ScoredGroup
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """`metrics["accuracy"]` is over the scored problems, None when none was; `samples` are a few of the answers."""
+    """`metrics["accuracy"]` is over the scored problems, None when none was; `samples` are a few of the answers.
+
+    `failure` says why none has a score where the server is to blame, else nothing.
+    """
 
     metrics: dict[str, Any]
     samples: list[dict[str, Any]]
+    failure: str = ""
 
 
 def evaluate(
@@ -46,7 +50,13 @@ def evaluate(
     metrics |= text_metrics(collected.groups)
     metrics["problems"] = len(prompts)
     metrics["seconds"] = {"generate": collected.generate_seconds, "reward": collected.reward_seconds}
-    return Evaluation(metrics, [_sample(group) for group in collected.groups[: config.evaluation.samples]])
+    samples = [_sample(group) for group in collected.groups[: config.evaluation.samples]]
+    return Evaluation(metrics, samples, "" if metrics["scored"] else _missing(collected.groups))
+
+
+def _missing(groups: Sequence[ScoredGroup]) -> str:
+    unscored = [score for group in groups for score in group.scores if score.judged is Judged.UNSCORED]
+    return f"none of {len(groups)} held-out problems has a score ({unscored[0].reason})" if unscored else ""
 
 
 def _sample(scored: ScoredGroup) -> dict[str, Any]:

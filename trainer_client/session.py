@@ -17,7 +17,7 @@ from trainer_client.critic import Critic
 from trainer_client.data import Curriculum, PromptBuilder, Shuffled, load_examples, open_stream, write_pass_rates
 from trainer_client.device import open_device
 from trainer_client.display import Display
-from trainer_client.errors import AlarmRaised, CheckpointError, ConfigError, DataError
+from trainer_client.errors import AlarmRaised, CheckpointError, ConfigError, DataError, RewardsMissing
 from trainer_client.evaluate import evaluate
 from trainer_client.gather import Draw, Gathered
 from trainer_client.interrupts import Interrupts, Stopped
@@ -245,7 +245,11 @@ class Session:
         self.advance(stage=Stage.RL, step=0)
 
     def evaluate_if_due(self) -> None:
-        """Evaluate before the first RL step, after the last, and every `evaluation.every` between."""
+        """Evaluate before the first RL step, after the last, and every `evaluation.every` between.
+
+        One without any score is left out. Raises RewardsMissing for the first and the last: what is learnt is measured
+        from one to the other.
+        """
         step, every, last = self.progress.step, self.config.evaluation.every, self.config.rl.steps
         due = step in (0, last) or (every > 0 and step % every == 0)
         if not due or self.ranks.first(lambda: self.log.has_evaluation(Stage.RL, step)):
@@ -253,6 +257,11 @@ class Session:
         version = self.progress.policy_version
         with self.interrupts.at_once():
             result = evaluate(self.sampler, self.scorer, self.held_out, self.config, version, str(step), self.ranks)
+        if result.failure and step in (0, last):
+            raise RewardsMissing(result.failure)
+        if result.failure:
+            self.display.notice(f"rl {step}: {result.failure}; the evaluation is left out")
+            return
         self.display.evaluation(self.log.evaluation(Stage.RL, step, result.metrics, result.samples))
 
     def save(self) -> None:

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from tests.trainer_command import Command
+from tests.trainer_command import Command, without_times
 from tests.unit.trainer_client.stand_in import StandIn
+from tests.waiting import wait_until
 
 CONFIG = """
 [run]
@@ -78,12 +79,8 @@ class Trainer:
         """Act, from another thread, as soon as the record shows this RL step."""
 
         def watch() -> None:
-            deadline = time.monotonic() + 100
-            while time.monotonic() < deadline:
-                if any(record["stage"] == "rl" and record["step"] == step for record in self.records()):
-                    act()
-                    return
-                time.sleep(0.002)
+            wait_until(lambda: any((r["stage"], r["step"]) == ("rl", step) for r in self.records()), 0.002)
+            act()
 
         thread = threading.Thread(target=watch)
         thread.start()
@@ -102,19 +99,16 @@ class Trainer:
         return sorted((self.dir / "checkpoints").iterdir(), key=lambda path: path.stat().st_mtime)
 
 
-def without_times(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    times = ("seconds", "tokens_per_second")
-    return [{name: value for name, value in record.items() if name not in times} for record in records]
-
-
 @pytest.mark.timeout(240)
 def test_killed_and_resumed_run_equals_an_uninterrupted_one(tmp_path: Path, server: StandIn) -> None:
     whole, killed = Trainer(tmp_path, server, "whole"), Trainer(tmp_path, server, "killed")
     whole.run()
     killed.run_until("sft", 31)
     killed.run_until("rl", 10, "--resume")
+    last = int(killed.checkpoints()[-1].name.removeprefix("rl-"))
+    assert last >= 8
     told = killed.run("--resume")
-    assert "going on after rl step 8" in told
+    assert f"going on after rl step {last}" in told
     expected, got = without_times(whole.records()), without_times(killed.records())
     assert len(expected) == 60 + 16 + 4  # evaluations at 0, 6, 12 and 16
     assert got == expected
@@ -211,6 +205,24 @@ def test_dead_server_ends_the_run_with_a_checkpoint_that_can_go_on(tmp_path: Pat
     assert [record["step"] for record in got] == [record["step"] for record in expected]
     assert without_times(got)[: 3 + missed] == without_times(expected)[: 3 + missed]
     assert json.loads((left.dir / "summary.json").read_text())["unscored"] == 16
+
+
+def test_evaluation_that_nobody_judged_is_made_again_on_resume(tmp_path: Path, server: StandIn) -> None:
+    trainer = Trainer(tmp_path, server, "run")
+    impatient = ["--sft.steps", "3", "--rl.steps", "3", "--evaluation.every", "2", "--reward.max_wait_seconds", "0"]
+    judging, dead = [""], ["503"]
+    server.faults(*judging, *dead)  # the first evaluation
+    told = trainer.run(*impatient, expected=1)
+    assert "none of 16 held-out problems has a score (unavailable: told so)" in told
+    assert "rl step 0 was the last whole one" in told
+    server.faults(*judging * 4, *dead, *judging, *dead)  # the second, and the last
+    told = trainer.run(*impatient, "--resume", expected=1)
+    assert "rl 2: none of 16 held-out problems has a score (unavailable: told so); the evaluation is left out" in told
+    assert "rl step 3 was the last whole one" in told
+    assert [r["step"] for r in trainer.records() if r["kind"] == "eval"] == [0]
+    told = trainer.run(*impatient, "--resume")
+    evaluations = [r for r in trainer.records() if r["kind"] == "eval"]
+    assert [(r["step"], r["scored"]) for r in evaluations] == [(0, 16), (3, 16)]
 
 
 def test_refused_key_stops_the_run_before_any_work(tmp_path: Path, server: StandIn) -> None:
