@@ -1,10 +1,10 @@
 """Do step rewards help? GRPO with process supervision against outcome alone: same cold starts, same budget of tokens.
 
-    make bench-process                             both chains, all arms, seeds 0, 1, 2, two runs side by side
-    python tests/benchmarks/bench_process.py --chains long --arms outcome both --seeds 3 --out runs/process
+    make bench-process          both chains, all arms, both rates, seeds 0, 1, 2, two runs side by side
+    python tests/benchmarks/bench_process.py --chains long --arms outcome both --rates 5e-5 1e-4 2e-4 5e-4 --seeds 3
 
-A chain is a task with its cold start, its budget and its learning rate: process_short.toml has four equations,
-process_long.toml seven. For each seed the cold start is trained once; every arm then starts from it and is judged on
+A chain is a task with its cold start and its budget: process_short.toml has four equations, process_long.toml seven.
+For each seed the cold start is trained once; every arm then starts from it, at every learning rate, and is judged on
 the same held-out problems by their final answers alone, whatever it was rewarded for. Prints one JSON line a run and
 two Markdown tables, and draws the curves. `equations` and `true` tell whether a policy earned step rewards without
 solving more problems. Runs that are there already are taken: remove them to measure anew.
@@ -16,11 +16,10 @@ import argparse
 import json
 import statistics
 import sys
-import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
@@ -38,21 +37,33 @@ from tests.benchmarks.training_runs import (  # noqa: E402
 )
 from tests.server_process import STEP_PROFILES, running_server  # noqa: E402
 
-CHAINS = {name: Path(__file__).with_name(f"process_{name}.toml") for name in ("short", "long")}
 STEP_CHECK = "arithmetic_steps"
 
 
 @dataclass(frozen=True)
+class Chain:
+    """A task with its budget, and the learning rates at which every arm is measured."""
+
+    config: Path
+    rates: tuple[float, ...]
+
+
+# On seed 3, of 5e-5, 1e-4, 2e-4 and 5e-4, in both chains: the first was the best in the end for outcome alone, the
+# second by the mean of its curve. With step rewards they were the short chain's first and the long chain's second.
+CHAINS = {
+    "short": Chain(Path(__file__).with_name("process_short.toml"), (5e-5, 1e-4)),
+    "long": Chain(Path(__file__).with_name("process_long.toml"), (1e-4, 5e-4)),
+}
+
+
+@dataclass(frozen=True)
 class Arm:
-    """A way to learn: the preset, the profile, what the table calls it, more options of the command, its learning rate
-    in units of the chain's, and the arm that it is compared with."""
+    """A way to learn: the preset, the profile, what the table calls it and more options of the command."""
 
     preset: str
     profile: str
     label: str
     options: tuple[str, ...] = ()
-    pace: float = 1.0
-    baseline: str = "outcome"
 
     @property
     def words(self) -> list[str]:
@@ -60,14 +71,13 @@ class Arm:
 
 
 STEPS_ALONE = ("--rl.advantage.process.outcome_weight", "0")
+BASELINE = "outcome"
 # The server gives the rewards of single steps under either profile; in `steps` they have no weight in the outcome.
 ARMS = {
-    "outcome": Arm("grpo", "steps", "outcome alone"),
+    BASELINE: Arm("grpo", "steps", "outcome alone"),
     "both": Arm("grpo_process", "steps", "outcome and steps"),
     "steps": Arm("grpo_process", "steps", "steps alone", STEPS_ALONE),
     "folded": Arm("grpo", "steps-folded", "outcome with the share of true equations in it"),
-    "outcome_fast": Arm("grpo", "steps", "outcome alone, twice the rate", (), 2.0, "outcome_fast"),
-    "both_fast": Arm("grpo_process", "steps", "outcome and steps, twice the rate", (), 2.0, "outcome_fast"),
 }
 
 
@@ -81,6 +91,7 @@ class Run:
     """
 
     arm: str
+    rate: float
     seed: int
     before: float
     half: float
@@ -94,6 +105,11 @@ class Run:
     seconds: float
     curve: list[tuple[int, float]]
 
+    @property
+    def label(self) -> str:
+        """What it is called beside the others, whatever the seed."""
+        return f"{ARMS[self.arm].label}, {self.rate:.0e}".replace("e-0", "e-")
+
 
 def main() -> None:
     arguments = parsed()
@@ -103,8 +119,7 @@ def main() -> None:
         with running_server(out / "server.log", **STEP_PROFILES) as (url, _):
             runs = measured(url, CHAINS[chain], out, arguments)
         print(f"{chain} chain\n\n{tables(runs)}")
-        curves = {ARMS[arm].label: [run.curve for run in runs if run.arm == arm] for arm in arguments.arms}
-        draw(curves, out / "process.png")
+        draw({label: [run.curve for run in mine] for label, mine in by_label(runs).items()}, out / "process.png")
         print(f"curves: {out / 'process.png'}")
 
 
@@ -113,43 +128,38 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--chains", nargs="*", choices=list(CHAINS), default=list(CHAINS))
     parser.add_argument("--arms", nargs="*", choices=list(ARMS), default=list(ARMS))
     parser.add_argument("--seeds", nargs="*", type=int, default=[0, 1, 2])
-    parser.add_argument("--lr", type=float, help="learning rate in place of the chain's own")
+    parser.add_argument("--rates", nargs="*", type=float, help="learning rates in place of the chain's own")
     parser.add_argument("--jobs", type=int, default=2, help="runs side by side")
     parser.add_argument("--out", type=Path, default=ROOT / "runs" / "bench-process")
     return parser.parse_args()
 
 
-def measured(url: str, config: Path, out: Path, arguments: argparse.Namespace) -> list[Run]:
+def measured(url: str, chain: Chain, out: Path, arguments: argparse.Namespace) -> list[Run]:
     """All runs; the cold starts first."""
-    rate = arguments.lr or rate_of(config)
 
     def cold(seed: int) -> Path:
-        return cold_start(url, config, seed, out)
+        return cold_start(url, chain.config, seed, out)
 
-    def trained(name: str, seed: int, start: Path) -> Run:
-        arm, run = ARMS[name], out / f"{name}-{seed}"
-        if arguments.lr is not None:
-            run = out / f"{name}-{rate:.0e}-{seed}"
+    def trained(way: tuple[str, float], seed: int, start: Path) -> Run:
+        arm, rate = way
+        run = out / f"{arm}-{rate:.0e}-{seed}"
         if not (run / "summary.json").is_file():
-            options = [*arm.words, "--seed", str(seed), "--rl.optim.lr", str(arm.pace * rate)]
-            train_from(url, run, config, start, *options)
-        result = read(run, name, seed)
+            options = [*ARMS[arm].words, "--seed", str(seed), "--rl.optim.lr", str(rate)]
+            train_from(url, run, chain.config, start, *options)
+        result = read(run, arm, rate, seed)
         print(json.dumps(asdict(result)), flush=True)
         return result
 
-    return from_same_starts(cold, trained, arguments.arms, arguments.seeds, arguments.jobs)
+    ways = list(product(arguments.arms, arguments.rates or chain.rates))
+    return from_same_starts(cold, trained, ways, arguments.seeds, arguments.jobs)
 
 
-def rate_of(config: Path) -> float:
-    """The chain's learning rate."""
-    return float(tomllib.loads(config.read_text())["rl"]["optim"]["lr"])
-
-
-def read(run: Path, arm: str, seed: int) -> Run:
+def read(run: Path, arm: str, rate: float, seed: int) -> Run:
     curve, evaluations, steps = curve_of(run), records_of(run, "eval"), records_of(run, "step")
     first, last, tokens = evaluations[0], evaluations[-1], steps[-1]["tokens_so_far"]
     return Run(
         arm=arm,
+        rate=rate,
         seed=seed,
         before=curve[0][1],
         half=within(curve, tokens / 2),
@@ -171,30 +181,35 @@ def area(curve: Curve) -> float:
     return under / (curve[-1][0] - curve[0][0])
 
 
+def by_label(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    return {label: [run for run in runs if run.label == label] for label in dict.fromkeys(run.label for run in runs)}
+
+
 def tables(runs: Sequence[Run]) -> str:
     """What was learnt; then what became of the completions."""
-    arms = {arm: [run for run in runs if run.arm == arm] for arm in dict.fromkeys(run.arm for run in runs)}
     return "\n\n".join(
         table(
-            {ARMS[arm].label: [cell(mine, runs) for cell in cells.values()] for arm, mine in arms.items()}, list(cells)
+            {label: [cell(mine, runs) for cell in cells.values()] for label, mine in by_label(runs).items()},
+            list(cells),
         )
         for cells in (LEARNT, BECAME)
     )
 
 
 def table(rows: Mapping[str, Sequence[str]], columns: Sequence[str]) -> str:
-    lines = [["rewarded by", *columns], ["---"] * (1 + len(columns)), *([name, *cells] for name, cells in rows.items())]
+    lines = [
+        ["rewarded by, learning rate", *columns],
+        ["---"] * (1 + len(columns)),
+        *([name, *cells] for name, cells in rows.items()),
+    ]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def against_outcome(runs: Sequence[Run], all_runs: Sequence[Run], figure: str = "after") -> str:
-    """Points more than the baseline's run of the same seed, by seed; empty for a baseline itself."""
-    gains = []
-    for run in runs:
-        baseline = ARMS[run.arm].baseline
-        plain = [getattr(one, figure) for one in all_runs if (one.arm, one.seed) == (baseline, run.seed)]
-        gains += [100 * (getattr(run, figure) - value) for value in plain if run.arm != baseline]
-    return ", ".join(f"{gain:+.1f}" for gain in gains)
+    """Points more than outcome alone of the same rate and seed, by seed; empty for outcome alone itself."""
+    plain = {(run.rate, run.seed): getattr(run, figure) for run in all_runs if run.arm == BASELINE}
+    pairs = [(getattr(run, figure), plain.get((run.rate, run.seed))) for run in runs if run.arm != BASELINE]
+    return ", ".join(f"{100 * (mine - other):+.1f}" for mine, other in pairs if other is not None)
 
 
 def percent(shares: Iterable[float]) -> str:

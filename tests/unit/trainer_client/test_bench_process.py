@@ -6,21 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks.bench_process import ARMS, CHAINS, Run, against_outcome, area, rate_of
+from tests.benchmarks.bench_process import ARMS, CHAINS, Run, against_outcome, area
 from tests.benchmarks.training_runs import within, without_fresh
 from tests.server_process import STEP_PROFILES
 from trainer_client.command_line import load
 from trainer_client.config import TrainConfig
 
 
-def run_of(arm: str, seed: int, after: float) -> Run:
+def run_of(arm: str, seed: int, after: float, rate: float = 1e-4) -> Run:
     curve = [(0, 0.25), (100, after)]
-    return Run(arm, seed, 0.25, 0.25, after, area(curve), 100, (30, 30), (4, 4), (0.5, 0.5), 0.0, 1.0, curve)
+    return Run(arm, rate, seed, 0.25, 0.25, after, area(curve), 100, (30, 30), (4, 4), (0.5, 0.5), 0.0, 1.0, curve)
 
 
 def config_of(chain: str, arm: str, directory: Path) -> TrainConfig:
     file = directory / "process.toml"
-    file.write_text(without_fresh(CHAINS[chain].read_text()))
+    file.write_text(without_fresh(CHAINS[chain].config.read_text()))
     return load([str(file), "--model.path", str(directory), *ARMS[arm].words])
 
 
@@ -28,14 +28,12 @@ def config_of(chain: str, arm: str, directory: Path) -> TrainConfig:
 def test_arms_differ_in_rewards_and_advantages_alone(chain: str, tmp_path: Path) -> None:
     plain = config_of(chain, "outcome", tmp_path)
     assert plain.rl.advantage.process is None
-    assert plain.rl.optim.lr == rate_of(CHAINS[chain])
     profiles = {path.stem for path in Path(STEP_PROFILES["REWARD_SERVER_PROFILES_DIR"]).glob("*.toml")}
     for arm in ARMS:
         got = config_of(chain, arm, tmp_path)
         assert got.reward.profile in profiles
         rl = got.rl.model_copy(update={"advantage": plain.rl.advantage})
         reward = got.reward.model_copy(update={"profile": plain.reward.profile})
-        assert ARMS[arm].pace == ARMS[ARMS[arm].baseline].pace
         assert got.model_copy(update={"preset": plain.preset, "rl": rl, "reward": reward}) == plain
 
 
@@ -55,7 +53,8 @@ def test_accuracy_within_a_budget_is_that_of_the_last_evaluation_it_allows() -> 
     assert within(curve, 98) == 0.2
 
 
-def test_gain_is_against_outcome_alone_of_the_same_seed() -> None:
-    runs = [run_of("outcome", 0, 0.5), run_of("outcome", 1, 0.75), run_of("both", 1, 0.5), run_of("both", 0, 0.75)]
-    assert against_outcome(runs[2:], runs) == "-25.0, +25.0"
-    assert against_outcome(runs[:2], runs) == ""
+def test_gain_is_against_outcome_alone_of_the_same_seed_and_rate() -> None:
+    plain = [run_of("outcome", 0, 0.5), run_of("outcome", 1, 0.75), run_of("outcome", 1, 0.25, 5e-4)]
+    both = [run_of("both", 1, 0.5), run_of("both", 0, 0.75), run_of("both", 1, 0.75, 5e-4), run_of("both", 2, 0.5)]
+    assert against_outcome(both, plain + both) == "-25.0, +25.0, +50.0"
+    assert against_outcome(plain, plain + both) == ""
