@@ -8,7 +8,7 @@ from typing import TypeVar
 
 Found = TypeVar("Found")
 
-PATIENCE_SECONDS = 100.0
+PATIENCE_SECONDS = 200.0
 
 
 def wait_until(condition: Callable[[], Found], pause_seconds: float = 0.01) -> Found:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.test_train_resume import Trainer, without_times
-from tests.trainer_command import stop_when
+from tests.integration.test_train_resume import Trainer
+from tests.trainer_command import stop_when, without_times
 from tests.unit.trainer_client.stand_in import StandIn
 
 
@@ -25,14 +25,9 @@ def server() -> Iterator[StandIn]:
 
 def told_after(process: subprocess.Popen[str], trainer: Trainer, stage: str, step: int, number: signal.Signals) -> str:
     """Send the signal when the record shows this step; what was printed until the process ended with 130."""
-    deadline = time.monotonic() + 100
-    while not any((r["stage"], r["step"]) == (stage, step) for r in trainer.records()):
-        assert process.poll() is None, process.stdout.read() if process.stdout else ""
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-    process.send_signal(number)
-    told = process.communicate(timeout=60)[0]
-    assert process.returncode == 130, told
+    reached = (stage, step)
+    status, told = stop_when(process, lambda: reached in [(r["stage"], r["step"]) for r in trainer.records()], number)
+    assert status == 130, told
     return told
 
 
@@ -61,7 +56,7 @@ def test_wait_for_a_dead_server_ends_at_once(tmp_path: Path, server: StandIn) ->
     process = trainer.start("--sft.steps", "3", "--run.checkpoint_every", "0")
     watcher = trainer.at_step(4, server.kill)
     watcher.join()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 200
     seen = -1
     while len(trainer.records()) != seen:  # until steps stop coming
         assert time.monotonic() < deadline
@@ -69,8 +64,8 @@ def test_wait_for_a_dead_server_ends_at_once(tmp_path: Path, server: StandIn) ->
         time.sleep(1.5)
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
-    told = process.communicate(timeout=60)[0]
-    assert time.monotonic() - began < 20  # the patience is 300 s
+    told = process.communicate(timeout=200)[0]
+    assert time.monotonic() - began < 60  # the patience is 300 s
     assert process.returncode == 130, told
     assert f"interrupted after rl step {trainer.records()[-1]['step']}" in told
 
@@ -90,7 +85,7 @@ def test_closed_terminal_ends_a_run_like_ctrl_c_although_nobody_reads_what_it_sa
             time.sleep(0.01)
 
     trainer.at_step(4, close_terminal).join()
-    assert process.wait(timeout=60) == 130
+    assert process.wait(timeout=200) == 130
     last = trainer.records()[-1]
     assert last["step"] >= 4
     assert trainer.checkpoints()[-1].name == f"rl-{last['step']:06d}"
@@ -98,7 +93,8 @@ def test_closed_terminal_ends_a_run_like_ctrl_c_although_nobody_reads_what_it_sa
 
 def test_signal_before_the_first_step_is_told_like_any_other(tmp_path: Path, server: StandIn) -> None:
     trainer = Trainer(tmp_path, server, "run")
-    status, told = stop_when(trainer.start(), (trainer.dir / ".lock").exists, signal.SIGTERM)
+    server.faults("hang:60")
+    status, told = stop_when(trainer.start(), lambda: bool(server.requests()), signal.SIGTERM)
     assert (status, told) == (130, "trainer-client: interrupted; go on later with --resume\n")
 
 

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -14,8 +13,10 @@ from typing import Any
 
 import pytest
 
-from tests.integration.test_train_resume import Trainer, without_times
+from tests.integration.test_train_resume import Trainer
+from tests.trainer_command import without_times
 from tests.unit.trainer_client.stand_in import StandIn
+from tests.waiting import wait_until
 from trainer_client import train
 from trainer_client.errors import RankLost
 
@@ -47,11 +48,12 @@ class Torchrun:
 
     def until(self, step: int) -> None:
         """Wait for this RL step in the record."""
-        deadline = time.monotonic() + WAIT_SECONDS
-        while not any((r["stage"], r["step"]) == ("rl", step) for r in self.trainer.records()):
+
+        def reached() -> bool:
             assert self._process.poll() is None, self._process.communicate()[0]
-            assert time.monotonic() < deadline
-            time.sleep(0.002)
+            return any((r["stage"], r["step"]) == ("rl", step) for r in self.trainer.records())
+
+        wait_until(reached, 0.002)
 
     def signal_rank(self, rank: int, number: signal.Signals) -> None:
         """Send a signal to one of the two."""

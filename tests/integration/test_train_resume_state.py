@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 
+from tests.trainer_command import without_times
 from tests.unit.trainer_client.stand_in import StandIn
 from trainer_client.checkpoint import CheckpointStore
 from trainer_client.config import TrainConfig
@@ -68,9 +69,7 @@ def config(run: Path, server: StandIn, rl: dict[str, Any], **more: Any) -> Train
 
 
 def records(run: Path) -> list[dict[str, Any]]:
-    found = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    times = ("seconds", "tokens_per_second")
-    return [{name: value for name, value in record.items() if name not in times} for record in found]
+    return without_times([json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()])
 
 
 def weights(run: Path) -> bytes:
