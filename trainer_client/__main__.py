@@ -16,13 +16,13 @@ from trainer_client.output import lasting_output
 USAGE = """usage: trainer-client COMMAND ...
 
 commands:
-  train CONFIG.toml [--section.key value ...]    cold start and reinforcement learning in one run
-  eval CONFIG.toml [--section.key value ...]     pass@k, maj@k and avg@k on problems, judged by the server
-  sample CONFIG.toml [--section.key value ...]   rejection sampling: judged completions, the good ones kept
-  sft CONFIG.toml [--section.key value ...]      supervised fine-tuning on demonstrations or on samples
-  dpo CONFIG.toml [--section.key value ...]      preference optimisation on pairs of judged completions
-  r1 CONFIG.toml [--section.key value ...]       the stages of DeepSeek-R1, one after the other, and compared
-  presets                                        the algorithms and benchmarks that --preset knows
+  train [CONFIG.toml] [--section.key value ...]    cold start and reinforcement learning in one run
+  eval [CONFIG.toml] [--section.key value ...]     pass@k, maj@k and avg@k on problems, judged by the server
+  sample [CONFIG.toml] [--section.key value ...]   rejection sampling: judged completions, the good ones kept
+  sft [CONFIG.toml] [--section.key value ...]      supervised fine-tuning on demonstrations or on samples
+  dpo [CONFIG.toml] [--section.key value ...]      preference optimisation on pairs of judged completions
+  r1 CONFIG.toml [--section.key value ...]         the stages of DeepSeek-R1, one after the other, and compared
+  presets                                          the algorithms and benchmarks that --preset knows
 
 `trainer-client COMMAND --help` lists every setting of a command.
 Exit status: 0 done, 1 failed, 2 called wrongly, 130 interrupted (go on with --resume)."""

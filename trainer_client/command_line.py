@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from pydantic_settings import BaseSettings, CliApp, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+from pydantic_settings import (
+    BaseSettings,
+    CliApp,
+    CliSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from trainer_client.config import TrainConfig
 from trainer_client.config.benchmarks import with_benchmark
@@ -44,7 +51,10 @@ def load_as(wanted: type[Config], argv: list[str], command: str, presets: Preset
     if presets is not None:
         values = _with_preset(values, _option(options, PRESET), presets)
     try:
-        settings = CliApp.run(_command_line(wanted, command), cli_args=options, **values)
+        settings_class = _command_line(wanted, command)
+        settings = CliApp.run(
+            settings_class, cli_args=options, cli_settings_source=_options(settings_class, command), **values
+        )
     except ValidationError as error:
         raise ConfigError(_explain(error)) from error
     except SettingsError as error:
@@ -104,7 +114,7 @@ def _command_line(wanted: type[Section], command: str) -> type[BaseSettings]:
     config = SettingsConfigDict(
         frozen=True,
         extra="forbid",
-        cli_prog_name=f"trainer-client {command} CONFIG.toml",
+        cli_prog_name=f"trainer-client {command}",
         cli_implicit_flags=True,
         cli_avoid_json=True,
         cli_hide_none_type=True,
@@ -114,6 +124,13 @@ def _command_line(wanted: type[Section], command: str) -> type[BaseSettings]:
     told = f"{wanted.__doc__} Every option overrides the file; the file overrides the defaults shown here."
     body = {"model_config": config, "__doc__": told, "__module__": __name__}
     return type("CommandLine", (wanted, _FileOnly), body)
+
+
+def _options(settings_class: type[BaseSettings], command: str) -> CliSettingsSource[Any]:
+    """The command line's options, with a usage of one line: the list of all settings follows it anyway."""
+    source: CliSettingsSource[Any] = CliSettingsSource(settings_class)
+    source.root_parser.usage = f"trainer-client {command} [CONFIG.toml] [--section.key value ...]"
+    return source
 
 
 def _option(argv: list[str], name: str) -> str | None:

@@ -124,7 +124,9 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])
     assert ended.value.code == 0
-    assert f"trainer-client {command} CONFIG.toml" in capsys.readouterr().out
+    usage, nothing = capsys.readouterr().out.splitlines()[:2]
+    assert usage == f"usage: trainer-client {command} [CONFIG.toml] [--section.key value ...]"
+    assert not nothing
 
 
 def test_a_run_tells_what_follows_from_the_settings_that_were_left_open() -> None:
@@ -133,6 +135,9 @@ def test_a_run_tells_what_follows_from_the_settings_that_were_left_open() -> Non
     assert f"where      {LEGEND}" in ppo
     assert "whiten=True" in ppo
     assert "scale=" not in ppo
+    assert "beware" not in ppo
+    risky = with_preset("ppo", {"loss": {"kl": {"estimator": "k3"}}})
+    assert "k3 in the reward does not hold the policy" in opening_lines("ppo", RlConfig.model_validate(risky))[-1]
 
 
 def test_a_reader_that_has_read_enough_is_no_error() -> None:
