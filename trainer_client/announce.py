@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from trainer_client.config import RlConfig
 from trainer_client.config.advantage import AdvantageConfig
+from trainer_client.config.loss import KlConfig
 from trainer_client.config.presets import LEGEND, PRESETS
 
 SECTIONS = ("advantage", "selection", "loss", "reference", "critic", "sampler", "optim")
@@ -25,21 +26,25 @@ def opening_lines(preset: str | None, config: RlConfig) -> list[str]:
         section = getattr(config, name)
         if section is not None:
             lines.append(f"{name:<10} {_told(_resolved(section))}")
+    if not config.loss.kl.holds_the_policy:
+        lines.append(f"beware     {config.loss.kl.estimated_by} in the reward does not hold the policy; k1 does")
     return lines
 
 
 def _resolved(section: BaseModel) -> dict[str, Any]:
-    """The settings, those of the advantage with what follows from the estimator in place of what was left open."""
+    """The settings, with what follows from the others in place of what was left open."""
     values = dict(section)
     if isinstance(section, AdvantageConfig):
         scale = section.scaled_by if section.estimator == "grpo" else None
         values |= {"scale": scale, "whiten": section.whitens}
+    if isinstance(section, KlConfig):
+        values |= {"estimator": section.estimated_by, "bias_correction": section.weighed}
     return values
 
 
 def _told(values: dict[str, Any], prefix: str = "") -> str:
     return "  ".join(
-        _told(dict(value), f"{prefix}{name}.") if isinstance(value, BaseModel) else f"{prefix}{name}={value}"
+        _told(_resolved(value), f"{prefix}{name}.") if isinstance(value, BaseModel) else f"{prefix}{name}={value}"
         for name, value in values.items()
         if value is not None
     )

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from trainer_client.config.section import Section, Share
 
 LARGEST_SEQUENCE_CLIP = 0.1
+KlEstimator = Literal["k1", "k2", "k3", "k3_plus"]
 CorrectionMode = Literal["none", "token_truncate", "token_mask", "sequence_truncate", "sequence_mask", "geometric_mask"]
 
 
@@ -21,9 +22,10 @@ class KlConfig(Section):
     beta: float = Field(
         default=0.0, ge=0.0, allow_inf_nan=False, description="weight of the divergence; 0 keeps no reference"
     )
-    estimator: Literal["k1", "k2", "k3", "k3_plus"] = Field(
-        default="k3",
-        description="per token; k3: GRPO's; k3_plus: value of k3, gradient of k2; k1: PPO's, for the reward",
+    estimator: KlEstimator | None = Field(
+        default=None,
+        description="per token; none: k3 in the loss (GRPO), k1 in the reward (PPO), where k2 and k3 do not hold the "
+        "policy; k3_plus: value of k3, gradient of k2",
     )
     place: Literal["loss", "reward"] = Field(
         default="loss", description="added to the loss (GRPO), or taken from each token's reward (PPO, REINFORCE++)"
@@ -41,28 +43,42 @@ class KlConfig(Section):
     )
 
     @property
+    def estimated_by(self) -> KlEstimator:
+        """The estimate of a token's divergence."""
+        return self.estimator or ("k1" if self.place == "reward" else "k3")
+
+    @property
     def weighed(self) -> bool:
         """Whether the divergence in the loss is multiplied by the token's ratio."""
-        return self.estimator == "k1" if self.bias_correction is None else self.bias_correction
+        return self.estimated_by == "k1" if self.bias_correction is None else self.bias_correction
+
+    @property
+    def holds_the_policy(self) -> bool:
+        """False for a divergence in the reward whose mean gradient is not that of the divergence.
+
+        With k3 it is the gradient of KL(pi || pi_ref) minus that of KL(pi_ref || pi): next to none near the reference,
+        as with k2, which also punishes what has become rarer than under the reference, and makes it rarer still.
+        """
+        return self.beta == 0.0 or self.place == "loss" or self.estimated_by == "k1"
 
     @model_validator(mode="after")
     def _gradient_is_that_of_a_divergence(self) -> KlConfig:
-        if self.place == "reward" and self.estimator == "k3_plus":
+        if self.place == "reward" and self.estimated_by == "k3_plus":
             raise ValueError(
                 "kl.estimator k3_plus differs from k3 in its gradient, a reward has none: use k1, k2 or k3"
             )
         if self.place == "reward" and self.bias_correction:
             raise ValueError("kl.bias_correction weighs the divergence in the loss; it needs kl.place = loss")
-        if self.place == "loss" and self.estimator == "k1" and self.bias_correction is False:
+        if self.place == "loss" and self.estimated_by == "k1" and self.bias_correction is False:
             raise ValueError(
                 "the bare gradient of k1 = log pi - log pi_ref is that of log pi: zero on average on the policy's own "
                 "tokens, whatever the reference, and away from the sampling policy after a step. Leave "
                 "kl.bias_correction out (k1 times the ratio has the gradient of the divergence), use k2 or k3, or set "
                 "kl.place = reward"
             )
-        if self.bias_correction and self.estimator in ("k2", "k3_plus"):
+        if self.bias_correction and self.estimated_by in ("k2", "k3_plus"):
             raise ValueError(
-                f"kl.bias_correction makes the gradients of k1 and k3 unbiased, got {self.estimator}, "
+                f"kl.bias_correction makes the gradients of k1 and k3 unbiased, got {self.estimated_by}, "
                 "whose gradient is already that of the divergence: turn it off, or use k3"
             )
         return self

@@ -33,7 +33,7 @@ class Preset:
     example: Mapping[str, Any] = field(default_factory=dict)
 
 
-_REFERENCE_GRPO = {"beta": 0.04, "estimator": "k3", "place": "loss"}
+_REFERENCE_GRPO = {"beta": 0.04}
 _GRPO_LOSS = {
     "objective": "clip",
     "ratio": "token",

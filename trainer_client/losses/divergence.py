@@ -44,12 +44,12 @@ def k3_plus_divergence(log_probs: Tensor, reference_log_probs: Tensor, limit: fl
 
 
 def divergence(log_probs: Tensor, reference_log_probs: Tensor, config: KlConfig, limit: float) -> Tensor:
-    """The estimate [B, T] that `config.estimator` names."""
-    if config.estimator == "k1":
+    """The estimate [B, T] that the configuration names."""
+    if config.estimated_by == "k1":
         return k1_divergence(log_probs, reference_log_probs)
-    if config.estimator == "k2":
+    if config.estimated_by == "k2":
         return k2_divergence(log_probs, reference_log_probs)
-    if config.estimator == "k3":
+    if config.estimated_by == "k3":
         return k3_divergence(log_probs, reference_log_probs, limit)
     return k3_plus_divergence(log_probs, reference_log_probs, limit)
 

@@ -158,7 +158,7 @@ def kl(now: float, reference: float, config: KlConfig) -> float:
         "k2": math.log(p / q) ** 2 / 2,
         "k3": q / p - math.log(q / p) - 1,
         "k3_plus": q / p - math.log(q / p) - 1,
-    }[config.estimator]
+    }[config.estimated_by]
 
 
 def finite_differences(function: Callable[[Table], float], at: Table, step: float = 1e-6) -> Tensor:

@@ -136,7 +136,7 @@ def divergences(row: Row, config: RlConfig) -> list[float]:
     if kl.beta == 0.0 or kl.place == "loss":
         return [0.0] * len(row.tokens)
     gaps = (row.reference - row.old).tolist()
-    return [kl.beta * {"k1": -d, "k2": d * d / 2, "k3": math.exp(d) - d - 1}[kl.estimator] for d in gaps]
+    return [kl.beta * {"k1": -d, "k2": d * d / 2, "k3": math.exp(d) - d - 1}[kl.estimated_by] for d in gaps]
 
 
 def _advise(rows: list[Row], config: RlConfig) -> None:
@@ -318,8 +318,8 @@ def _divergence(row: Row, now: Tensor, ratio: Tensor, t: int, config: RlConfig) 
         return torch.zeros_like(now)
     d = row.reference[t] - now
     k2, k3 = d * d / 2, d.exp() - d - 1
-    told = {"k1": -d * ratio, "k2": k2, "k3": k3, "k3_plus": k3.detach() + k2 - k2.detach()}[kl.estimator]
-    return kl.beta * (told * ratio if kl.bias_correction and kl.estimator == "k3" else told)
+    told = {"k1": -d * ratio, "k2": k2, "k3": k3, "k3_plus": k3.detach() + k2 - k2.detach()}[kl.estimated_by]
+    return kl.beta * (told * ratio if kl.bias_correction and kl.estimated_by == "k3" else told)
 
 
 def _value_loss(row: Row, values: Tensor, config: RlConfig) -> Tensor:

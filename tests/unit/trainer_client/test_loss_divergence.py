@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from tests.unit.trainer_client import naive_losses as naive
-from trainer_client.config.loss import KlConfig
+from trainer_client.config import RlConfig
+from trainer_client.config.loss import KlConfig, KlEstimator
+from trainer_client.config.presets import with_preset
 from trainer_client.losses.divergence import (
     adapted_beta,
     divergence,
@@ -132,6 +134,27 @@ def test_bare_gradient_of_k1_in_the_loss_knows_no_reference(old_logits: Tensor) 
     gradient = torch.autograd.grad((old.exp() * estimate).sum(), logits)[0]
     away = torch.autograd.grad((old.exp() * (old - torch.log_softmax(logits, 0))).sum(), logits)[0]
     assert torch.allclose(gradient, -away, atol=1e-15)  # minus that of KL(pi_old || pi), zero where they are equal
+
+
+@pytest.mark.parametrize("estimator", ["k1", "k2", "k3"])
+def test_in_the_reward_k1_alone_holds_the_policy(estimator: KlEstimator) -> None:
+    """Score-function gradients, exact: that of k1 is the divergence's, those of k2 and k3 vanish near the reference."""
+    config = KlConfig(estimator=estimator, place="reward", beta=1.0)
+    for logits, least in ((LOGITS, 0.0), (REFERENCE_LOGITS + 0.05 * LOGITS, 0.9)):
+        weights = logits.clone().requires_grad_()
+        now, reference = torch.log_softmax(weights, 0), torch.log_softmax(REFERENCE_LOGITS, 0)
+        true = torch.autograd.grad((now.exp() * (now - reference)).sum(), weights, retain_graph=True)[0]
+        punishment = divergence_for_rewards(now, reference, torch.ones(4), config, LIMIT)
+        gradient = torch.autograd.grad((now.exp().detach() * punishment * now).sum(), weights)[0]
+        assert torch.allclose(gradient, true, atol=1e-12) == (estimator == "k1") == config.holds_the_policy
+        assert estimator == "k1" or gradient.norm() < (1 - least) * true.norm()
+
+
+def test_the_estimate_follows_its_place_unless_it_is_named() -> None:
+    assert KlConfig(beta=0.1).estimated_by == "k3"
+    assert KlConfig(beta=0.1, place="reward").estimated_by == "k1"
+    assert KlConfig(beta=0.1, place="reward", estimator="k3").estimated_by == "k3"
+    assert RlConfig.model_validate(with_preset("grpo", {"loss": {"kl": {"place": "reward"}}})).loss.kl.holds_the_policy
 
 
 def test_divergence_for_rewards_is_that_of_the_old_policy_and_carries_no_gradient() -> None:
