@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from trainer_client.config.section import Positive, Section, Share
+from trainer_client.config.section import Positive, Section, Share, refuse_unused
 
 Weight = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 Kept = Annotated[int, Field(ge=2)]
@@ -128,6 +128,12 @@ class HybridConfig(Section):
     def _bounds_are_in_order(self) -> HybridConfig:
         if self.low >= self.high:
             raise ValueError(f"hybrid.low ({self.low}) must be below hybrid.high ({self.high})")
+        return self
+
+    @model_validator(mode="after")
+    def _settings_belong_to_the_choice(self) -> HybridConfig:
+        refuse_unused(self, self.choose == "few_scored", ("min_scored",), "hybrid", "choose = few_scored")
+        refuse_unused(self, self.choose == "one_sided", ("low", "high"), "hybrid", "choose = one_sided")
         return self
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from trainer_client.config.section import Section, Share
+from trainer_client.config.section import Section, Share, refuse_unused
 
 LARGEST_SEQUENCE_CLIP = 0.1
 KlEstimator = Literal["k1", "k2", "k3", "k3_plus"]
@@ -91,18 +91,10 @@ class KlConfig(Section):
             )
         if self.target is not None and self.beta == 0.0:
             raise ValueError("kl.target multiplies kl.beta, which is 0 and would stay 0: give a first beta above 0")
-        _refuse_without(self, self.target is not None, ("horizon",), "kl", "a target")
+        refuse_unused(self, self.target is not None, ("horizon",), "kl", "a target")
         if self.bias_correction and self.beta == 0.0:
             raise ValueError("kl.bias_correction weighs a divergence whose kl.beta is 0: give a beta above 0")
         return self
-
-
-def _refuse_without(section: Section, used: bool, names: tuple[str, ...], where: str, missing: str) -> None:
-    """Raises ValueError when one of the settings was given that nothing uses."""
-    for name in names:
-        value = getattr(section, name)
-        if not used and value != type(section).model_fields[name].default:
-            raise ValueError(f"{where}.{name} is {value}, but without {missing} nothing uses it")
 
 
 class EntropyConfig(Section):
@@ -145,7 +137,7 @@ class EntropyConfig(Section):
 
     @model_validator(mode="after")
     def _adaptation_has_a_target(self) -> EntropyConfig:
-        _refuse_without(self, self.target is not None, ("delta", "min_coef", "max_coef"), "entropy", "a target")
+        refuse_unused(self, self.target is not None, ("delta", "min_coef", "max_coef"), "entropy", "a target")
         return self
 
 
@@ -168,7 +160,7 @@ class CorrectionConfig(Section):
 
     @model_validator(mode="after")
     def _range_has_a_mode(self) -> CorrectionConfig:
-        _refuse_without(self, self.mode != "none", ("low", "high"), "correction", "a mode")
+        refuse_unused(self, self.mode != "none", ("low", "high"), "correction", "a mode")
         return self
 
 
@@ -219,6 +211,12 @@ class LossConfig(Section):
                 f"a sequence's ratio stays within thousandths of 1, so eps_low = {self.eps_low} and eps_high = "
                 f"{self.eps_high} would never clip: give at most {LARGEST_SEQUENCE_CLIP} (GSPO: 3e-4 and 4e-4)"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _a_clip_has_a_ratio(self) -> LossConfig:
+        clips = self.objective != "reinforce"
+        refuse_unused(self, clips, ("eps_low", "eps_high"), "loss", "a ratio (objective = clip or cispo)")
         return self
 
     @model_validator(mode="after")

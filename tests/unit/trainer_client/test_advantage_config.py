@@ -44,6 +44,11 @@ KL_IN_REWARD = {"beta": 0.1, "estimator": "k1", "place": "reward"}
         ({"hybrid": {}, "scale": "none", "objectives": WEIGHTS}, "hybrid and objectives exclude each other"),
         ({"hybrid": {}, "scale": "none", "gfpo": {}}, "hybrid and gfpo exclude each other"),
         ({"hybrid": {"low": 0.9, "high": 0.1}, "scale": "none"}, r"hybrid.low \(0.9\) must be below"),
+        ({"hybrid": {"choose": "dead", "low": 0.2}, "scale": "none"}, "without choose = one_sided nothing uses it"),
+        (
+            {"hybrid": {"choose": "all", "min_scored": 3}, "scale": "none"},
+            "without choose = few_scored nothing uses it",
+        ),
     ],
 )
 def test_senseless_advantages_are_refused_with_a_reason(settings: dict[str, Any], reason: str) -> None:

@@ -207,17 +207,18 @@ def test_on_average_the_gradient_is_that_of_the_mean_reward() -> None:
     arms, chances = rows([0.0, 1.0, 0.25])[0], rows([0.5, 0.3, 0.2])[0]
     exact = chances * (arms - (chances * arms).sum())
 
-    def hybrid(choose: Literal["all", "dead", "one_sided"]) -> Callable[[Tensor, Tensor], Tensor]:
-        config, value = HybridConfig(choose=choose, low=0.5), torch.tensor([0.4]).double()
+    def hybrid(config: HybridConfig) -> Callable[[Tensor, Tensor], Tensor]:
+        value = torch.tensor([0.4]).double()
         return lambda r, s: hybrid_advantages(r, s, value, prompts_by_value(r, s, value, config))
 
     def group_mean(rewards: Tensor, scored: Tensor) -> Tensor:
         return grpo_advantages(rewards, scored, AdvantageConfig(scale="none"))
 
-    for unbiased in (rloo_advantages, hybrid("all"), hybrid("one_sided")):
+    one_sided = HybridConfig(choose="one_sided", low=0.5)  # the value is
+    for unbiased in (rloo_advantages, hybrid(HybridConfig(choose="all")), hybrid(one_sided)):
         assert torch.allclose(mean_gradient(unbiased, arms, chances), exact, rtol=0.0, atol=1e-14)
     assert torch.allclose(mean_gradient(group_mean, arms, chances), exact * 2 / 3, rtol=0.0, atol=1e-14)
-    by_death = mean_gradient(hybrid("dead"), arms, chances)
+    by_death = mean_gradient(hybrid(HybridConfig(choose="dead")), arms, chances)
     assert not torch.allclose(by_death, exact, atol=1e-3)
     assert not torch.allclose(by_death, exact * 2 / 3, atol=1e-3)
 

@@ -90,6 +90,8 @@ def test_other_senseless_sections_are_refused() -> None:
         CorrectionConfig(mode="token_mask", high=0.9)
     with pytest.raises(ValidationError, match="less than or equal to 1"):
         CorrectionConfig(mode="token_mask", low=1.1)
+    with pytest.raises(ValidationError, match=r"loss.eps_high is 0.3, but without a ratio .* nothing uses it"):
+        LossConfig(objective="reinforce", eps_high=0.3)
     with pytest.raises(ValidationError, match="ipo has no labels to smooth"):
         PreferenceConfig(loss="ipo", label_smoothing=0.1)
     with pytest.raises(ValidationError, match=r"less than 0.5"):
