@@ -11,6 +11,7 @@ import pytest
 
 from tests.server_process import running_server
 from tests.trainer_command import Command, without_times
+from tests.waiting import wait_until
 from trainer_client.run_dir import alone_in
 
 TASK = "addition = { terms = 2, max_number = 20, train_problems = 300, held_out_problems = 40 }"
@@ -285,11 +286,10 @@ def test_signal_while_a_server_is_waited_for_ends_at_once(
     folder: Path, student: Command, number: signal.Signals
 ) -> None:
     alone = asked("sample", SAMPLE, student, folder / f"waiting-{number}", "--reward.url", "http://127.0.0.1:9")
-    waiting = folder / f"waiting-{number}" / "samples.jsonl"
+    before = signal.getsignal(number)
 
     def send() -> None:
-        while not waiting.exists():
-            time.sleep(0.01)
+        wait_until(lambda: signal.getsignal(number) != before)
         time.sleep(1.0)
         signal.pthread_kill(threading.main_thread().ident or 0, number)
 

@@ -7,10 +7,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 COMMAND = [sys.executable, "-m", "reward_server", "score", "--profile", "gsm8k"]
 
@@ -50,9 +51,7 @@ def test_a_killed_run_goes_on_without_scoring_twice_or_losing_a_line(tmp_path: P
     write_rows(source, 20_000)
     command = [*COMMAND, "--in", str(source), "--out", str(out), *MAP]
     run = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
-    deadline = time.monotonic() + 100
-    while (not out.exists() or out.stat().st_size < 50_000) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_until(lambda: out.exists() and out.stat().st_size >= 50_000)
     os.killpg(run.pid, signal.SIGKILL)
     run.wait()
     before = out.read_bytes()
@@ -81,16 +80,17 @@ def test_results_of_another_run_are_not_mixed(tmp_path: Path) -> None:
 
 def test_neither_the_input_nor_the_output_of_another_run_is_written_over(tmp_path: Path) -> None:
     source, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
-    write_rows(source, 25_000)  # more than the first run does while the second starts
+    write_rows(source, 25_000)
     before = source.read_bytes()
     refused = score(source, source, *MAP, "--overwrite", check=False)
     assert (refused.returncode, source.read_bytes()) == (2, before)
     assert "same file" in refused.stderr
     first = subprocess.Popen([*COMMAND, "--in", str(source), "--out", str(out), *MAP], stderr=subprocess.DEVNULL)
-    while not out.exists() or not out.stat().st_size:
-        time.sleep(0.02)
+    wait_until(lambda: out.exists() and out.stat().st_size)
+    first.send_signal(signal.SIGSTOP)
     second = score(source, out, *MAP, check=False)
-    assert first.wait(timeout=60) == 0
+    first.send_signal(signal.SIGCONT)
+    assert first.wait(PATIENCE_SECONDS) == 0
     assert second.returncode == 2
     assert "another run is writing" in second.stderr
     assert len(lines(out)) == 25_000

@@ -175,11 +175,13 @@ def test_run_waits_for_a_server_that_is_restarted(tmp_path: Path, server: StandI
     calm.run("--sft.steps", "3")
 
     def restart() -> None:
-        server.kill()
+        server.wait()
         time.sleep(2)
         server.start()
 
-    watcher = shaken.at_step(3, restart)
+    server.faults(*[""] * 5, "die")
+    watcher = threading.Thread(target=restart)
+    watcher.start()
     told = shaken.run("--sft.steps", "3")
     watcher.join()
     assert told.count("does not answer") == 1
@@ -191,9 +193,8 @@ def test_dead_server_ends_the_run_with_a_checkpoint_that_can_go_on(tmp_path: Pat
     calm, left = Trainer(tmp_path, server, "calm"), Trainer(tmp_path, server, "left")
     settings = ["--sft.steps", "3", "--evaluation.every", "0", "--run.checkpoint_every", "0"]
     calm.run(*settings)
-    watcher = left.at_step(5, server.kill)
+    server.faults(*[""] * 7, "die")
     told = left.run(*settings, "--reward.max_wait_seconds", "0.3", "--reward.max_unscored_steps", "2", expected=1)
-    watcher.join()
     assert "16 of 16 rollouts stayed unscored, and this for 2 steps in a row" in told
     assert "there is a checkpoint of it: go on with --resume" in told
     bad = left.records()[-1]

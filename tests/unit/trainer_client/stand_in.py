@@ -27,11 +27,17 @@ class StandIn:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
+        self.kill()
         self._process = subprocess.Popen(
             [sys.executable, str(SCRIPT), str(self.port)], stdout=subprocess.PIPE, text=True
         )
         assert self._process.stdout is not None
         assert int(self._process.stdout.readline()) == self.port
+
+    def wait(self) -> None:
+        """Until it has died of a fault."""
+        assert self._process is not None
+        self._process.wait()
 
     def kill(self) -> None:
         if self._process is not None:

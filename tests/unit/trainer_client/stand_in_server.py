@@ -10,6 +10,7 @@ tests only.
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 import sys
@@ -146,7 +147,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def misbehave(self, fault: str, items: list[dict[str, Any]]) -> None:
         kind, _, argument = fault.partition(":")
-        if kind == "drop":
+        if kind == "die":
+            os._exit(0)
+        elif kind == "drop":
             self.connection.shutdown(socket.SHUT_RDWR)
             self.close_connection = True
         elif kind == "hang":

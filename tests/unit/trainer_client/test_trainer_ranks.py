@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from dataclasses import asdict
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 
+from tests.ports import lasting_port
 from tests.unit.trainer_client.rank_work import CASES, Learnt, demonstrated, learnt
 from trainer_client.launch import process_count, process_name
 from trainer_client.ranks import ALONE, Ranks, joined, open_ranks
@@ -24,10 +24,8 @@ pytestmark = pytest.mark.timeout(400)  # two processes begin with the first case
 def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """What each of two ranks learnt; they are started once for all cases."""
     directory = tmp_path_factory.mktemp("ranks")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(SIZE), "OMP_NUM_THREADS": "1"}
+    port = str(lasting_port())
+    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": str(SIZE), "OMP_NUM_THREADS": "1"}
     work = "import sys; from tests.unit.trainer_client.rank_work import be_a_rank; be_a_rank(sys.argv[1])"
     command = [sys.executable, "-c", work, str(directory)]
     environment = {**os.environ, **place}
