@@ -184,8 +184,8 @@ _ALL = (
         "L = -mean_it min(r A, clip(r, 1-e, 1+e) A),  A = whitened GAE(gamma, lambda) of [t=T_i] R_i - b k1;  critic: "
         "mean_it max((V-Y)^2, (V_old + clip(V-V_old, -c, c) - Y)^2),  Y = GAE + V_old",
         "PPO, arXiv:1707.06347, eq. 7 and 11, and GAE, arXiv:1506.02438: e = 0.2, gamma = 1, lambda = 0.95; the "
-        "critic's clip of arXiv:2005.12729, c = 0.2; KL in the reward as InstructGPT (arXiv:2203.02155, eq. 2), b = 0.05 "
-        "as in TRL; an entropy bonus by loss.entropy.coef",
+        "critic's clip of arXiv:2005.12729, c = 0.2; KL in the reward as InstructGPT (arXiv:2203.02155, eq. 2), "
+        "b = 0.05 as in TRL; an entropy bonus by loss.entropy.coef",
         {
             "minibatches": 4,
             "advantage": {"estimator": "gae", "gamma": 1.0, "lam": 0.95},
