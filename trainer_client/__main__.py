@@ -98,7 +98,7 @@ def _presets(argv: list[str]) -> None:
     blocks += [f"{preset.name}\n    {preset.formula}\n    {preset.source}" for preset in PRESETS.values()]
     blocks += ["benchmarks, for eval and sample --preset NAME --problems.path FILE:"]
     blocks += [f"{benchmark.name}\n    {benchmark.source}" for benchmark in BENCHMARKS.values()]
-    print("\n\n".join(blocks))
+    print("\n\n".join(blocks), flush=True)
 
 
 COMMANDS: dict[str, Callable[[list[str]], None]] = {
@@ -114,8 +114,9 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command and return its exit status: 0 done, 1 failed, 2 called wrongly, 130 interrupted."""
-    with lasting_output(), ended_like_ctrl_c():
-        return _run(sys.argv[1:] if argv is None else argv)
+    words = sys.argv[1:] if argv is None else argv
+    with lasting_output(only_talks=words[:1] != ["presets"]), ended_like_ctrl_c():
+        return _run(words)
 
 
 def _run(words: list[str]) -> int:

@@ -63,5 +63,14 @@ def test_full_disk_does_not_end_what_only_talks(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(sys, "stdout", stream)
     with lasting_output():
         print("there is no room for this", flush=True)
+    with lasting_output(only_talks=False), pytest.raises(OSError, match="No space"):
+        print("this is what was asked for", flush=True)
     with pytest.raises(OSError, match="No space"):
         stream.close()
+
+
+def test_output_that_was_closed_from_the_beginning_leads_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    with lasting_output():
+        print("nobody reads this", flush=True)
+    assert sys.stdout is None
