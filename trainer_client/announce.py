@@ -26,9 +26,22 @@ def opening_lines(preset: str | None, config: RlConfig) -> list[str]:
         section = getattr(config, name)
         if section is not None:
             lines.append(f"{name:<10} {_told(_resolved(section))}")
-    if not config.loss.kl.holds_the_policy:
-        lines.append(f"beware     {config.loss.kl.estimated_by} in the reward does not hold the policy; k1 does")
-    return lines
+    return lines + [f"beware     {warning}" for warning in _warnings(config)]
+
+
+def _warnings(config: RlConfig) -> list[str]:
+    """What may be meant as it is set, and as a rule is not."""
+    kl, advantage = config.loss.kl, config.advantage
+    found = []
+    if not kl.holds_the_policy:
+        found.append(f"{kl.estimated_by} in the reward does not hold the policy near the reference; k1 does")
+    by_group = advantage.estimator == "grpo" and advantage.scaled_by == "group"
+    if kl.place == "reward" and kl.beta > 0.0 and by_group:
+        found.append(
+            "where the rewards of a group are equal, its deviation is that of the divergence, which counts in full "
+            "whatever kl.beta is: set advantage.scale = none, or loss.kl.place = loss"
+        )
+    return found
 
 
 def _resolved(section: BaseModel) -> dict[str, Any]:

@@ -138,6 +138,8 @@ def test_a_run_tells_what_follows_from_the_settings_that_were_left_open() -> Non
     assert "beware" not in ppo
     risky = with_preset("ppo", {"loss": {"kl": {"estimator": "k3"}}})
     assert "k3 in the reward does not hold the policy" in opening_lines("ppo", RlConfig.model_validate(risky))[-1]
+    blown_up = with_preset("grpo", {"loss": {"kl": {"place": "reward"}}})
+    assert "counts in full whatever kl.beta is" in opening_lines("grpo", RlConfig.model_validate(blown_up))[-1]
 
 
 def test_a_reader_that_has_read_enough_is_no_error() -> None:
