@@ -65,7 +65,7 @@ for top in [*tops, os.getcwd(), os.path.dirname(os.getcwd())]:
     except OSError: pass
 print(json.dumps([written, os.getcwd()]))
 """
-    written, own = json.loads(run_inside.script(source, cpu_seconds=20, wall_seconds=60).stdout)
+    written, own = json.loads(run_inside.script(source, cpu_seconds=100, wall_seconds=200).stdout)
     assert written == [own]
 
 

