@@ -108,7 +108,7 @@ def test_retry_after_is_honoured(judge: JudgeStandIn, form: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "after", ["3600", email.utils.formatdate(time.time() + 3600, usegmt=True)], ids=["seconds", "date"]
+    "after", ["3600", email.utils.formatdate(time.time() + 36_000, usegmt=True)], ids=["seconds", "date"]
 )
 def test_a_judge_that_wants_more_time_than_there_is_is_not_waited_for(judge: JudgeStandIn, after: str) -> None:
     judge.always = Act(503, headers={"Retry-After": after})

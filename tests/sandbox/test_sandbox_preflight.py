@@ -53,7 +53,7 @@ def test_program_that_gets_out_fails_the_self_test(sandbox: Sandbox) -> None:
     def bare(program: Program, limits: Limits) -> ExecutionResult:
         command = [sys.executable, "-c", program.source]
         environment = {**os.environ, "REWARD_SECRET": "x"}
-        done = subprocess.run(command, capture_output=True, env=environment, timeout=20, check=False)
+        done = subprocess.run(command, capture_output=True, env=environment, timeout=100, check=False)
         return ExecutionResult(RunStatus.EXITED, done.returncode, None, done.stdout, done.stderr, b"", 0, 0, 0, "none")
 
     attacks = preflight._attacks(bare)
