@@ -56,9 +56,11 @@ def sft_step(
 ) -> SftResult:
     """Imitate the demonstrations of these prompts once: their likelihood, a token mean over the whole step.
 
-    Every rank is given all prompts, and computes its share of them.
+    Every rank is given all prompts, and computes its share of them. Raises DataError for a demonstration for which the
+    model has no room.
     """
     pairs = [(prompt.token_ids, demonstration_ids(model, prompt)) for prompt in prompts]
+    _check_room(model, prompts, pairs)
     batch = demonstration_batch(pairs, model.pad_id)
     total = int(batch.action_mask.sum())
     loss = 0.0
@@ -70,3 +72,15 @@ def sft_step(
     ranks.add_gradients(model.network.parameters())
     norm, taken = apply_gradients(optimizer, config.optim, rate)
     return SftResult(sum(ranks.gathered(loss)), total, norm, taken)
+
+
+def _check_room(
+    model: LanguageModel, prompts: Sequence[Prompt], pairs: Sequence[tuple[Sequence[int], Sequence[int]]]
+) -> None:
+    room = getattr(model.network.config, "max_position_embeddings", None)
+    for prompt, (asked, told) in zip(prompts, pairs, strict=True):
+        if room is not None and len(asked) + len(told) > room:
+            raise DataError(
+                f"example {prompt.example.id}: prompt and demonstration have {len(asked)} + {len(told)} tokens, but "
+                f"the model has {room} positions: shorten it or leave it out, as the command `sft` does by itself"
+            )

@@ -14,6 +14,7 @@ from torch import Tensor
 from trainer_client.batching import demonstration_batch, rollout_batch, teaching_rows, with_advantages
 from trainer_client.config import RlConfig, SamplerConfig, SftConfig
 from trainer_client.config.optim import OptimConfig
+from trainer_client.errors import DataError
 from trainer_client.groups import rewards_and_mask
 from trainer_client.learner import Learner, Rates
 from trainer_client.model import LanguageModel
@@ -302,6 +303,19 @@ def test_demonstrations_become_more_likely_and_cuts_do_not_matter(tiny_model: La
     assert losses[8][0] == pytest.approx(losses[3][0], abs=1e-5)
     assert losses[8][1] == pytest.approx(losses[3][1], abs=1e-4)
     assert losses[8][-1] < 0.5 * losses[8][0]
+
+
+def test_a_demonstration_without_room_in_the_model_is_named(tiny_model: LanguageModel) -> None:
+    room = tiny_model.network.config.max_position_embeddings
+    fits, too_long = (
+        Prompt(Example(name, "", "", "1" * length), "", (7, 8))
+        for name, length in (("a", room - 3), ("row 7", room - 2))
+    )
+    assert sft_step(tiny_model, learner(tiny_model).optimizer, [fits], SftConfig(), 0.01).tokens == room - 2
+    with pytest.raises(
+        DataError, match=rf"row 7: prompt and demonstration have 2 \+ {room - 1} tokens, .* {room} positions"
+    ):
+        sft_step(tiny_model, learner(tiny_model).optimizer, [fits, too_long], SftConfig(), 0.01)
 
 
 def test_sampler_settings_reach_the_loss(tiny_model: LanguageModel) -> None:
