@@ -74,7 +74,9 @@ def test_closed_terminal_ends_a_run_like_ctrl_c_although_nobody_reads_what_it_sa
     tmp_path: Path, server: StandIn
 ) -> None:
     trainer = Trainer(tmp_path, server, "run")
+    before = signal.signal(signal.SIGHUP, lambda *_: None)  # else it is ignored where these tests run under nohup
     process = trainer.start("--sft.steps", "3", "--run.checkpoint_every", "0")
+    signal.signal(signal.SIGHUP, before)
     assert process.stdout is not None
     assert process.stdout.readline().startswith("algorithm")
     process.stdout.close()
