@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from trainer_client.progress import Progress, Stage, place_of
 
 METRICS = "metrics.jsonl"
 SAMPLES = "samples.jsonl"
+THREAD_SECONDS = 5.0  # until a thread whose files are closed is given up
 
 
 class RunLog:
@@ -30,16 +32,19 @@ class RunLog:
         self._metrics = directory / METRICS
         self._samples = directory / SAMPLES
         self._boards: dict[Stage, SummaryWriter] = {}
+        self._open = ExitStack()
         if writes:
             for path in (self._metrics, self._samples):
                 cut_back(path, start)
-            self._boards = {stage: _board(directory / "tensorboard", stage, start) for stage in Stage}
+            with ExitStack() as opened:
+                opened.enter_context(_threads_hand_over())
+                for stage in Stage:
+                    self._boards[stage] = opened.enter_context(_board(directory / "tensorboard", stage, start))
+                self._open = opened.pop_all()
 
     def close(self) -> None:
         """Write out what TensorBoard still holds. Raises CheckpointError where it cannot be written."""
-        for board in self._boards.values():
-            with _written(Path(board.log_dir)):
-                board.close()
+        self._open.close()
 
     def step(self, stage: Stage, step: int, metrics: dict[str, Any]) -> dict[str, Any]:
         """Record a step; returns the record."""
@@ -76,14 +81,42 @@ class RunLog:
         return record
 
 
-def _board(directory: Path, stage: Stage, start: Progress) -> SummaryWriter:
+@contextmanager
+def _board(directory: Path, stage: Stage, start: Progress) -> Iterator[SummaryWriter]:
     """TensorBoard files of one stage; what an earlier process wrote beyond `start` is hidden."""
     first = start.step + 1 if stage is start.stage else 0
     hide = first if place_of(stage, first) > start.place else None
     with _written(directory / stage.value):
         board = SummaryWriter(str(directory / stage.value), purge_step=hide)
         board.flush()  # a thread writes: a disk that takes nothing is told here, not at the first full queue
-    return board
+    try:
+        yield board
+    finally:
+        with _written(directory / stage.value):
+            board.close()
+
+
+@contextmanager
+def _threads_hand_over() -> Iterator[None]:
+    """While it lasts no trace is printed of what a thread of TensorBoard could not write: `_written` tells it."""
+    before, others = threading.excepthook, set(threading.enumerate())
+
+    def hook(failed: threading.ExceptHookArgs) -> None:
+        if not (isinstance(failed.exc_value, OSError) and _is_writer(failed.thread)):
+            before(failed)
+
+    threading.excepthook = hook
+    try:
+        yield
+    finally:
+        for thread in set(threading.enumerate()) - others:
+            if _is_writer(thread):
+                thread.join(timeout=THREAD_SECONDS)
+        threading.excepthook = before
+
+
+def _is_writer(thread: threading.Thread | None) -> bool:
+    return type(thread).__module__.startswith("tensorboard.")
 
 
 def cut_back(path: Path, progress: Progress) -> None:

@@ -62,6 +62,7 @@ class Session:
         saved = self.store.to_go_on_from() if config.resume else None
         own_random_state = saved.random_state_of(ranks.rank, ranks.size) if saved else {}
         self.progress = saved.progress if saved else Progress()
+        self._kept = saved.progress if saved else None  # of which there is a checkpoint: it is not written twice
         self.whole = True
         self.log = RunLog(directory, self.progress, writes=ranks.is_first)
         self._more = saved.more if saved else {}
@@ -266,13 +267,14 @@ class Session:
 
     def save(self) -> None:
         """Write a checkpoint of the last finished step, and the pass rates that a curriculum measured."""
-        if not self.ranks.is_first:
+        if not self.ranks.is_first or self._kept is self.progress:
             return
         more = {ORDER: self._order_state, **(self.learner.beside_the_policy() if self.learner else {})}
         if not self.ranks.alone:
             more[RANKS] = self._random_states
         self.store.save(self.progress, self.model, self.optimizer, self._random_states[0], more)
         self.write_pass_rates()
+        self._kept = self.progress
 
     def write_pass_rates(self) -> None:
         """Write what the curriculum knows of each problem; nothing without one."""

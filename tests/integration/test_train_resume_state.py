@@ -17,7 +17,8 @@ from tests.unit.trainer_client.stand_in import StandIn
 from trainer_client.checkpoint import CheckpointStore
 from trainer_client.config import TrainConfig
 from trainer_client.data import read_pass_rates
-from trainer_client.errors import AlarmRaised, ConfigError
+from trainer_client.errors import AlarmRaised, ConfigError, RewardRejected
+from trainer_client.progress import Progress
 from trainer_client.train import train
 
 STEPS = 6
@@ -209,3 +210,22 @@ def test_changed_files_are_told_when_a_run_goes_on(
     told = capsys.readouterr().out
     assert "changed since the run began: what lies under data.train\n" in told
     assert "data.held_out" not in told
+
+
+def test_step_of_which_there_is_a_checkpoint_is_not_written_again(
+    tmp_path: Path, server: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[int] = []
+    save = CheckpointStore.save
+
+    def counted(store: CheckpointStore, progress: Progress, *rest: Any) -> Path:
+        written.append(progress.step)
+        return save(store, progress, *rest)
+
+    monkeypatch.setattr(CheckpointStore, "save", counted)
+    server.faults("", "", "", "404")  # the trial, the first evaluation, one step
+    settings = config(tmp_path / "run", server, {"steps": 3}, sft={"steps": 0})
+    every = settings.run.model_copy(update={"checkpoint_every": 1})
+    with pytest.raises(RewardRejected):
+        train(settings.model_copy(update={"run": every}))
+    assert written == [0, 1]
