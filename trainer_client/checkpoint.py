@@ -11,8 +11,6 @@ A checkpoint is written beside its place and renamed into it; one whose files do
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import pickle
 import shutil
@@ -25,10 +23,10 @@ from typing import Any
 import torch
 
 from trainer_client.errors import CheckpointError
+from trainer_client.manifest import check_manifest, sync, write_manifest
 from trainer_client.model import LanguageModel
 from trainer_client.progress import Progress, Stage, place_of
 
-MANIFEST = "manifest.json"
 UNFINISHED = ".unfinished-"
 RANKS = "ranks"  # what `more` calls the random states of several processes
 
@@ -91,7 +89,7 @@ class CheckpointStore:
             self._directory.mkdir(parents=True, exist_ok=True)
             model.save(unfinished / "model")
             torch.save(state, unfinished / "trainer.pt")
-            _write_manifest(unfinished)
+            write_manifest(unfinished)
             _move_into_place(unfinished, final)
         except (OSError, RuntimeError, CheckpointError) as error:  # torch's writer raises RuntimeError
             shutil.rmtree(unfinished, ignore_errors=True)
@@ -146,57 +144,19 @@ class CheckpointStore:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _write_manifest(directory: Path) -> None:
-    files = sorted(path for path in directory.rglob("*") if path.is_file())
-    for path in files:
-        _sync(path)
-    listing = {
-        str(path.relative_to(directory)): {"bytes": path.stat().st_size, "sha256": _digest(path)} for path in files
-    }
-    manifest = directory / MANIFEST
-    manifest.write_text(json.dumps({"files": listing}, indent=1), encoding="utf-8")
-    _sync(manifest)
-
-
 def _move_into_place(unfinished: Path, final: Path) -> None:
     """Rename; a checkpoint of that name is put aside first, for a directory cannot be renamed onto another."""
     if final.exists():
         os.rename(final, final.with_name(f"{UNFINISHED}{uuid.uuid4().hex}"))
     os.rename(unfinished, final)
-    _sync(final.parent)
+    sync(final.parent)
 
 
 def _read(path: Path) -> Saved:
-    _check_manifest(path)
+    check_manifest(path)
     try:
         state = torch.load(path / "trainer.pt", map_location="cpu", weights_only=True)
         progress = Progress.from_values(state["progress"])
         return Saved(progress, path / "model", state["optimizer"], state["random_state"], state["more"])
     except (OSError, RuntimeError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
         raise CheckpointError(f"trainer.pt cannot be read: {error}") from error
-
-
-def _check_manifest(path: Path) -> None:
-    """Raises CheckpointError unless every file is there as it was written."""
-    try:
-        files = json.loads((path / MANIFEST).read_text(encoding="utf-8"))["files"]
-        for name, wanted in files.items():
-            file = path / name
-            if file.stat().st_size != wanted["bytes"] or _digest(file) != wanted["sha256"]:
-                raise CheckpointError(f"{name} is not what was written")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"incomplete: {error}") from error
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync(path: Path) -> None:
-    """Have the file or directory reach the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

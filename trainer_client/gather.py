@@ -56,7 +56,7 @@ def gather(draw: Draw, prompts: int, dynamic: DynamicSamplingConfig | None, accu
     while True:
         live = live_groups(*component_and_mask(gathered.seen, accuracy_component)).tolist()
         plan = refill(sum(live), len(live), prompts, gathered.samplings, dynamic)
-        if not plan.prompts or _nothing_judged(newest.groups):
+        if not plan.prompts or nothing_judged(newest.groups):
             gathered.groups = [gathered.seen[number] for number in taken_groups(live, prompts)]
             gathered.full = plan.full
             return gathered
@@ -64,6 +64,6 @@ def gather(draw: Draw, prompts: int, dynamic: DynamicSamplingConfig | None, accu
         gathered.add(newest)
 
 
-def _nothing_judged(groups: Sequence[ScoredGroup]) -> bool:
+def nothing_judged(groups: Sequence[ScoredGroup]) -> bool:
     """Whether the server answered for none of them. A ground truth that cannot be judged is an answer."""
     return all(score.judged is Judged.UNSCORED for group in groups for score in group.scores)

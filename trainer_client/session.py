@@ -19,9 +19,10 @@ from trainer_client.device import open_device
 from trainer_client.display import Display
 from trainer_client.errors import AlarmRaised, CheckpointError, ConfigError, DataError, RewardsMissing
 from trainer_client.evaluate import evaluate
-from trainer_client.gather import Draw, Gathered
+from trainer_client.gather import Draw, Gathered, nothing_judged
 from trainer_client.interrupts import Interrupts, Stopped
 from trainer_client.learner import Learner, Rates
+from trainer_client.manifest import check_manifest, write_manifest
 from trainer_client.model import load_model, open_model
 from trainer_client.monitor import Alarm
 from trainer_client.optim import build_optimizer, learning_rate
@@ -169,10 +170,12 @@ class Session:
         if self.progress.step == 0:
             if self.ranks.is_first:
                 self.model.save(directory)
+                write_manifest(directory)
             return frozen_copy_of(self.model.network)
         try:
+            check_manifest(directory)
             return load_model(directory, self.device).network.requires_grad_(False)
-        except DataError as error:
+        except (CheckpointError, DataError) as error:
             raise CheckpointError(
                 f"rl.loss.kl needs the policy as RL began, but {directory} is damaged or was never written: {error}. "
                 "Put it back from a copy, go on with --rl.loss.kl.beta 0, or begin a new run from the run's model"
@@ -217,7 +220,7 @@ class Session:
         self.watch.check(gathered.seen)
         if self.step_watch is not None:
             self.step_watch.check(gathered.seen)
-        if not gathered.groups:
+        if not gathered.groups and not nothing_judged(gathered.seen):
             self.display.notice(
                 f"rl step {step} learns nothing: in none of {len(gathered.seen)} groups of {gathered.samplings} "
                 f"samplings do the values of {self.config.evaluation.accuracy_component} differ; the problems are too "

@@ -159,9 +159,13 @@ def test_another_model_cannot_go_on_with_a_run_nor_another_command(tmp_path: Pat
     assert "model.fresh.layers" in refused
     no_critic = trainer.run("--resume", "--sft.steps", "2", "--rl.steps", "2", "--preset", "ppo", expected=1)
     assert "the checkpoint holds none. Go on with the settings of the run" in no_critic
-    os.truncate(trainer.dir / "reference" / "model.safetensors", 100)
+    reference = trainer.dir / "reference" / "model.safetensors"
+    weights = bytearray(reference.read_bytes())
+    weights[-5] ^= 1
+    reference.write_bytes(weights)
     no_reference = trainer.run("--resume", "--sft.steps", "2", "--rl.steps", "2", expected=1)
     assert f"{trainer.dir / 'reference'} is damaged" in no_reference
+    assert "model.safetensors is not what was written" in no_reference
     assert "--rl.loss.kl.beta 0" in no_reference
     (trainer.dir / "config.json").write_text('{"config": {"problems": {}, "sft": {}}}')
     record = (trainer.dir / "metrics.jsonl").read_bytes()

@@ -17,7 +17,7 @@ from tests.unit.trainer_client.stand_in import StandIn
 from trainer_client.checkpoint import CheckpointStore
 from trainer_client.config import TrainConfig
 from trainer_client.data import read_pass_rates
-from trainer_client.errors import AlarmRaised, ConfigError, RewardRejected
+from trainer_client.errors import AlarmRaised, ConfigError, RewardRejected, RewardsMissing
 from trainer_client.progress import Progress
 from trainer_client.train import train
 
@@ -169,6 +169,19 @@ def test_step_without_a_live_group_is_told_and_goes_by(
     for step in (1, 2):
         assert f"rl step {step} learns nothing: in none of 8 groups of 2 samplings do the values of math differ" in told
     assert [r["updates"] for r in records(run) if r["kind"] == "step"] == [0, 0]
+
+
+def test_a_server_that_is_down_is_not_told_as_problems_that_are_too_hard(
+    tmp_path: Path, server: StandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dynamic = {"steps": 4, "selection": {"dynamic_sampling": {"max_batches": 2}}}
+    reward = {"url": server.url, "max_wait_seconds": 0.3, "max_unscored_steps": 2}
+    server.faults("", "", *["503"] * 1000)  # the trial before the run and the first evaluation are judged
+    with pytest.raises(RewardsMissing, match="for 2 steps in a row"):
+        train(config(tmp_path / "run", server, dynamic, sft={"steps": 0}, reward=reward))
+    told = capsys.readouterr().out
+    assert "rollouts have no score" in told
+    assert "learns nothing" not in told
 
 
 def test_server_that_comes_back_with_other_rules_pauses_a_run_that_wants_it(tmp_path: Path, server: StandIn) -> None:

@@ -106,11 +106,15 @@ def lose_manifest(path: Path) -> None:
     (path / "manifest.json").unlink()
 
 
+def empty_manifest(path: Path) -> None:
+    (path / "manifest.json").write_text('{"files": {}}')
+
+
 def lose_weights(path: Path) -> None:
     (path / "model" / "model.safetensors").unlink()
 
 
-@pytest.mark.parametrize("damage", [truncate, flip, lose_manifest, lose_weights])
+@pytest.mark.parametrize("damage", [truncate, flip, lose_manifest, empty_manifest, lose_weights])
 def test_damaged_checkpoint_is_passed_over_with_a_warning(
     store: CheckpointStore, tiny_model: LanguageModel, warnings_seen: list[str], damage: object
 ) -> None:
