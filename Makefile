@@ -81,7 +81,7 @@ bench-demo: $(INSTALLED) ## the demo with three seeds
 bench-algorithms: $(INSTALLED) ## every RL preset from the same cold start, three seeds, with curves (about 25 minutes)
 	$(BIN)/python tests/benchmarks/bench_algorithms.py $(BENCH_ALGORITHMS)
 
-bench-process: $(INSTALLED) ## step rewards beside the outcome alone: same cold starts and budget, three seeds, with curves
+bench-process: $(INSTALLED) ## step rewards beside the outcome alone, chains of four and of seven equations, with curves
 	$(BIN)/python tests/benchmarks/bench_process.py $(BENCH_PROCESS)
 
 bench-critic: $(INSTALLED) ## what PPO's critic costs beside GRPO, in memory and time of a step (about ten minutes)

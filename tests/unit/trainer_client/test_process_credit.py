@@ -17,9 +17,9 @@ from trainer_client.config.advantage import AdvantageConfig, ProcessConfig
 PROMPTS, GROUP, RIGHT = 150, 8, 0.75
 
 
-def advantages(right: Tensor, process: ProcessConfig | None) -> Tensor:
-    """Of each step [B, K], from whether it is right [B, K]; B = P*G."""
-    rewards = right.all(1).double().reshape(-1, GROUP)
+def advantages(right: Tensor, process: ProcessConfig | None, share: float = 0.0) -> Tensor:
+    """Of each step [B, K], from whether it is right [B, K]; B = P*G. `share` weighs the share of right steps."""
+    rewards = (right.all(1) + share * right.double().mean(1)).reshape(-1, GROUP)
     judged = [[Step(place, 1.0 if true else -1.0) for place, true in enumerate(row)] for row in right.tolist()]
     everyone = torch.ones(rewards.shape, dtype=torch.bool)
     evidence = Evidence(rewards, everyone, torch.ones_like(right), steps=judged)
@@ -33,7 +33,7 @@ def credit(steps: int, process: ProcessConfig | None) -> float:
     return sum(float(torch.corrcoef(torch.stack(pair))[0, 1]) for pair in pairs) / steps
 
 
-def learnt(kinds: int, process: ProcessConfig | None) -> float:
+def learnt(kinds: int, process: ProcessConfig | None, share: float = 0.0) -> float:
     """Share of chains of seven steps that are right after 32 updates by 4 groups each; 5 % were before.
 
     There are so many kinds of step, each with a logit of its own for getting it right; a chain meets them by chance.
@@ -44,7 +44,7 @@ def learnt(kinds: int, process: ProcessConfig | None) -> float:
     for _ in range(32):
         chances = logits[torch.randint(kinds, (4 * GROUP, 7), generator=draws)].sigmoid()
         right = torch.rand(chances.shape, generator=draws) < chances.detach()
-        loss = -(advantages(right, process) * torch.where(right, chances, 1 - chances).log()).mean()
+        loss = -(advantages(right, process, share) * torch.where(right, chances, 1 - chances).log()).mean()
         adam.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         adam.step()
@@ -59,9 +59,12 @@ def test_step_rewards_give_credit_where_it_is_due_and_the_more_so_the_longer_the
     assert credit(steps, ProcessConfig()) == pytest.approx(of_both, abs=0.04)
 
 
-@pytest.mark.parametrize(("kinds", "of_outcome", "of_both"), [(1, 0.82, 0.83), (80, 0.22, 0.56)])
+@pytest.mark.parametrize(
+    ("kinds", "of_outcome", "of_share", "of_both"), [(1, 0.82, 0.83, 0.83), (80, 0.22, 0.44, 0.56)]
+)
 def test_step_rewards_teach_faster_where_there_are_many_kinds_of_step_to_learn_and_not_where_there_is_one(
-    kinds: int, of_outcome: float, of_both: float
+    kinds: int, of_outcome: float, of_share: float, of_both: float
 ) -> None:
     assert learnt(kinds, None) == pytest.approx(of_outcome, abs=0.04)
+    assert learnt(kinds, None, share=1.0) == pytest.approx(of_share, abs=0.04)
     assert learnt(kinds, ProcessConfig()) == pytest.approx(of_both, abs=0.04)
