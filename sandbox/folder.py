@@ -178,10 +178,15 @@ def _unlink(folder: int, names: Sequence[str]) -> None:
         for name in names:
             os.unlink(name, dir_fd=folder)
         return
-    parts = [names[first::_TOGETHER] for first in range(_TOGETHER)]
-    threads = [threading.Thread(target=_unlink_in_turn, args=(folder, part)) for part in parts]
-    for thread in threads:
-        thread.start()
+    threads = []
+    for part in (names[first::_TOGETHER] for first in range(_TOGETHER)):
+        thread = threading.Thread(target=_unlink_in_turn, args=(folder, part))
+        try:
+            thread.start()
+        except RuntimeError:  # a bomb in another slot may have left no process to this user
+            _unlink_in_turn(folder, part)
+        else:
+            threads.append(thread)
     for thread in threads:
         thread.join()
 

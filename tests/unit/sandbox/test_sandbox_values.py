@@ -116,7 +116,15 @@ def test_cancelled_or_closed_queue_gives_no_slot() -> None:
         pool.take(None)
 
 
-def test_folder_of_many_files_is_removed_with_the_folders_among_them(tmp_path: Path) -> None:
+@pytest.mark.parametrize("no_thread", [False, True], ids=["threads", "no thread to be had"])
+def test_folder_of_many_files_is_removed_with_the_folders_among_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_thread: bool
+) -> None:
+    def refused(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    if no_thread:
+        monkeypatch.setattr(threading.Thread, "start", refused)
     path = Path(folder.make(str(tmp_path), None))
     for number in range(1_500):
         (path / f"link {number}").symlink_to("x" * 4_000)
