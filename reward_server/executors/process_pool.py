@@ -168,7 +168,7 @@ class _Slot:
             if self._pipe.poll(left):
                 return True
             left = seconds - (time.monotonic() - began) + self._waited_for_a_processor() - waited
-        return False
+        return self._pipe.poll()  # this thread may be late itself
 
     def _waited_for_a_processor(self) -> float:
         """Seconds since the worker began; 0 on a system that does not count them."""

@@ -72,7 +72,7 @@ def test_waiting_for_a_processor_is_not_counted_and_sleeping_is() -> None:
         async with pool(workers=6) as p:
             # All have loaded this file then.
             await asyncio.gather(*(p.run(slowly, n, timeout_seconds=60.0) for n in range(6)))
-            crowd = [p.run(spin, 0.6, timeout_seconds=1.2) for _ in range(5)]
+            crowd = [p.run(spin, 0.4, timeout_seconds=1.2) for _ in range(5)]
             late = p.run(hang_uninterruptibly, 60.0, timeout_seconds=1.2)
             *results, timed_out = await asyncio.gather(*crowd, late, return_exceptions=True)
             assert results == ["done"] * 5
