@@ -54,6 +54,7 @@ class Judge:
         self.sandbox = sandbox
         self.limits = limits
         self.outputs = b""
+        self.last: ExecutionResult | None = None
         self.language = "python"
 
     def verdict(self, source: str, mode: str, tests: list[dict[str, Any]], language: str = "python") -> str:
@@ -67,6 +68,7 @@ class Judge:
         return "accepted"
 
     def _seen(self, result: ExecutionResult) -> str | None:
+        self.last = result
         self.outputs += result.stdout + result.stderr + result.channel
         self.outputs += result.compilation.text.encode() if result.compilation else b""
         if result.status is RunStatus.EXITED:
@@ -138,7 +140,7 @@ def _complaint(sandbox: Sandbox, folder: Path, entry: dict[str, Any], problems: 
     seconds = time.monotonic() - start
     wrong = []
     if verdict not in entry["expect"]:
-        wrong.append(f"{verdict} instead of {entry['expect']}")
+        wrong.append(f"{verdict} instead of {entry['expect']}: {_told(judge.last)}")
     if any(secret in judge.outputs for secret in SECRETS) and entry["file"] != "read_own_mem_fork.py":
         wrong.append("a secret came out")
     if b"CONNECTED" in judge.outputs or b"SENT" in judge.outputs:
@@ -156,6 +158,13 @@ def _complaint(sandbox: Sandbox, folder: Path, entry: dict[str, Any], problems: 
     ):
         wrong.append("the next run failed")
     return "; ".join(wrong)
+
+
+def _told(result: ExecutionResult | None) -> str:
+    """How a run ended, as far as that explains a verdict."""
+    if result is None:
+        return "never run"
+    return f"{result.status}, exit code {result.exit_code}, signal {result.signal}, {result.stderr[-300:]!r}"
 
 
 def legitimate(sandbox: Sandbox, folder: Path) -> dict[str, str]:

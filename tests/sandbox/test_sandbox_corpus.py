@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -62,7 +63,13 @@ def as_nobody(copy: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     drop = ["setpriv", f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups", "--bounding-set=-all"]
     environment = {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1", "PATH": os.defpath}
     command = [*drop, _SYSTEM_PYTHON, *arguments]
-    return subprocess.run(command, env=environment, cwd=copy, capture_output=True, text=True, timeout=200, check=False)
+    # One after the other, also of several processes of pytest: sandboxes of one user share its RLIMIT_NPROC, and the
+    # fork bombs of one would let the forks of another fail.
+    with open(Path(tempfile.gettempdir()) / "tests-as-nobody.lock", "w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        return subprocess.run(
+            command, env=environment, cwd=copy, capture_output=True, text=True, timeout=200, check=False
+        )
 
 
 def test_ordinary_user_gets_a_level_without_uids_of_its_own(readable_copy: Path) -> None:
