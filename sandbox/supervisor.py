@@ -31,7 +31,10 @@ _WORK_MARGIN_BYTES = 32 << 20  # the watcher shall be the first to act
 def serve(settings: SlotSettings, control: socket.socket, zygote: Zygote, keeper: int, groups: Sequence[Group]) -> None:
     """Serve runs until the server goes away. For each comes, on the control socket, the end of a socket of its own."""
     first_of_a_run = _fill_gaps_between_descriptors()
-    scarcity = Scarcity(settings.work_root if zygote.root is None and not settings.gvisor else None)
+    scarcity = Scarcity(
+        settings.work_root if zygote.root is None and not settings.gvisor else None,
+        settings.slots if settings.uids is None and settings.cgroup is None else None,
+    )
     while True:
         _, descriptors, _, _ = socket.recv_fds(control, 1, 1)
         if not descriptors:
@@ -76,7 +79,8 @@ def _supervise(
             side.group.end()
     if not tree.kill_all(settings.cleanup_seconds, watch.record, spared=zygote.pid):
         raise TimeoutError("a process of the run could not be killed")
-    scarce = scarcity.reason() if any(side.failed for side in sides) else None  # before the folders are removed
+    limits = [side.limits for side in sides]
+    scarce = scarcity.reason(limits) if any(side.failed for side in sides) else None  # before the folders are removed
     answer = _fault(sides, fault) if fault else _result(sides, scarce)
     if not watch.abandoned:
         with suppress(BrokenPipeError):

@@ -140,6 +140,41 @@ print(json.dumps([read_report(tester.channel, 1)[0].status, bomb.status, folders
 """
 
 
+_CROWDED = r"""
+import json, subprocess, sys
+from sandbox import *
+crowd = '\n'.join((
+    "import threading, time",
+    "for _ in range(400): threading.Thread(target=time.sleep, args=(60,), daemon=True).start()",
+    "print(flush=True)",
+    "time.sleep(60)",
+))
+told = []
+with Sandbox(SandboxConfig(slots=2, namespaces=False, cgroup=False, try_languages_at_open=False)) as box:
+    forks = Program("import os\nif os.fork(): os.wait()\nelse: print('forked')")
+    other = subprocess.Popen([sys.executable, "-c", crowd], stdout=subprocess.PIPE)
+    other.stdout.readline()
+    try:
+        told.append(box.run(forks).status)
+    except SandboxCrashedError as error:
+        told.append(str(error))
+    told.append(box.run(Program("print(1)")).stdout.decode())
+    other.kill()
+    other.wait()
+    told.append(box.run(forks).stdout.decode())
+    told.append(box.run(Program("raise SystemExit(3)")).exit_code)
+print(json.dumps(told))
+"""
+
+
+def test_program_that_can_start_no_process_because_of_others_has_no_verdict(readable_copy: Path) -> None:
+    done = as_nobody(readable_copy, "-c", _CROWDED)
+    assert done.returncode == 0, done.stderr
+    crowded, *others = json.loads(done.stdout)
+    assert "had no process left" in crowded
+    assert others == ["1\n", "forked\n", 3]
+
+
 def test_programs_of_the_servers_own_uid_reach_neither_server_nor_partner(readable_copy: Path) -> None:
     done = as_nobody(readable_copy, "-c", _SHARED_UID)
     assert done.returncode == 0, done.stderr
