@@ -43,6 +43,12 @@ class LanguageModel:
         """Where the weights lie."""
         return self.network.device
 
+    @property
+    def positions(self) -> int | None:
+        """How many tokens prompt and completion may have together; None for a model that sets no bound."""
+        room: int | None = getattr(self.network.config, "max_position_embeddings", None)
+        return room
+
     def save(self, directory: Path) -> None:
         """Write weights (safetensors), config and tokenizer: a directory that transformers loads.
 

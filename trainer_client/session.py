@@ -108,7 +108,7 @@ class Session:
     def _check_lengths(self) -> None:
         """Raises ConfigError when the longest prompt with the longest completion does not fit into the model."""
         longest = self._prompts.longest
-        room = getattr(self.model.network.config, "max_position_embeddings", None)
+        room = self.model.positions
         wanted = self.config.rl.sampler.max_new_tokens
         if room is not None and longest + wanted > room:
             raise ConfigError(

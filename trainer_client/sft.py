@@ -77,7 +77,7 @@ def sft_step(
 def _check_room(
     model: LanguageModel, prompts: Sequence[Prompt], pairs: Sequence[tuple[Sequence[int], Sequence[int]]]
 ) -> None:
-    room = getattr(model.network.config, "max_position_embeddings", None)
+    room = model.positions
     for prompt, (asked, told) in zip(prompts, pairs, strict=True):
         if room is not None and len(asked) + len(told) > room:
             raise DataError(

@@ -119,7 +119,7 @@ def open_pairs(config: DpoCommandConfig, course: Course, tokens: PairTokens) -> 
 
 def _fitting(config: DpoCommandConfig, tokens: PairTokens, model: LanguageModel) -> Callable[[Row], bool]:
     """Whether the model can tell the two sides apart, and has room for the longer one."""
-    room = getattr(model.network.config, "max_position_embeddings", None)
+    room = model.positions
     limit = config.pairs.max_tokens if room is None else min(config.pairs.max_tokens, int(room))
 
     def fitting(pair: Row) -> bool:

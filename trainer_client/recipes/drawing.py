@@ -121,7 +121,7 @@ class Drawing:
 
 def longest_prompt(model: LanguageModel, wanted: int, max_new_tokens: int) -> int:
     """The most tokens that a prompt may have, so that the longest completion still fits. Raises ConfigError."""
-    room = getattr(model.network.config, "max_position_embeddings", None)
+    room = model.positions
     if room is None:
         return wanted
     if room <= max_new_tokens:

@@ -89,7 +89,7 @@ class Demonstrations:
         if self._unread.intersection((*prompt.token_ids, *completion[:-1])):
             self.unknown += 1
             return False
-        room = getattr(self._model.network.config, "max_position_embeddings", None)
+        room = self._model.positions
         return fits(prompt, self._limit) and (room is None or len(prompt.token_ids) + len(completion) <= room)
 
     def _told(self) -> str:

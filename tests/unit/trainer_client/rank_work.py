@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
 
 from trainer_client.batching import rollout_batch
 from trainer_client.config import FreshModelConfig, ModelConfig, RlConfig, SftConfig
@@ -25,7 +26,7 @@ from trainer_client.model import LanguageModel, open_model
 from trainer_client.optim import build_optimizer
 from trainer_client.policy import frozen_copy_of, token_log_probs
 from trainer_client.progress import Controls
-from trainer_client.ranks import Ranks, open_ranks
+from trainer_client.ranks import ALONE, Ranks, open_ranks
 from trainer_client.sft import sft_step
 from trainer_client.types import (
     Example,
@@ -107,7 +108,7 @@ def learnt(case: Case, micro_batch: int, ranks: Ranks) -> Learnt:
     """What the trainer does with the same groups in each of a few steps."""
     config = RlConfig.model_validate({**case.settings, "micro_batch": micro_batch})
     model = tiny_model()
-    learner, groups, controls = _learner(model, config, ranks), _groups(config, case.rewards), Controls()
+    learner, groups, controls = learner_of(model, config, ranks), _groups(config, case.rewards), Controls()
     made = Learnt(torch.zeros(0), [], [], [])
     for step in range(STEPS):
         lesson = _lesson(learner, groups, config, controls, model.pad_id)
@@ -147,8 +148,11 @@ def tiny_model() -> LanguageModel:
     return model
 
 
-def _learner(model: LanguageModel, config: RlConfig, ranks: Ranks) -> Learner:
-    learner = Learner(model.network, build_optimizer(model.network.parameters(), config.optim), ranks=ranks)
+def learner_of(
+    model: LanguageModel, config: RlConfig, ranks: Ranks = ALONE, build: Callable[..., Optimizer] = build_optimizer
+) -> Learner:
+    """A learner with a reference and a critic that differ from the policy; `build` is as `build_optimizer`."""
+    learner = Learner(model.network, build(model.network.parameters(), config.optim), ranks=ranks)
     if config.loss.kl.beta:
         learner.reference = frozen_copy_of(model.network)
         with torch.no_grad():
@@ -158,7 +162,7 @@ def _learner(model: LanguageModel, config: RlConfig, ranks: Ranks) -> Learner:
         learner.critic = Critic.beside(model.network, config.critic.trunk == "own").double()
         with torch.no_grad():
             learner.critic.head.weight.fill_(0.1)
-        learner.critic_optimizer = build_optimizer(learner.critic.parameters(), config.critic.optim)
+        learner.critic_optimizer = build(learner.critic.parameters(), config.critic.optim)
     return learner
 
 

@@ -17,13 +17,13 @@ import torch
 from torch.nn import Parameter
 
 from tests.unit.trainer_client.naive_steps import Networks, known_rows, step_loss
-from tests.unit.trainer_client.rank_work import tiny_model
+from tests.unit.trainer_client.rank_work import learner_of, tiny_model
 from trainer_client.batching import rollout_batch
 from trainer_client.config import RlConfig, SamplerConfig
+from trainer_client.config.optim import OptimConfig
 from trainer_client.config.presets import PRESETS, merged, with_preset
-from trainer_client.critic import Critic
 from trainer_client.groups import scored_rows
-from trainer_client.learner import Learner, Rates
+from trainer_client.learner import Rates
 from trainer_client.lesson import lesson_of
 from trainer_client.measure import measured
 from trainer_client.model import LanguageModel
@@ -119,20 +119,9 @@ def judged(place: int, group: RolloutGroup, chance: random.Random, noise: float)
     return ScoredGroup(RolloutGroup(group.prompt, tuple(rollouts)), tuple(scores))
 
 
-def learner_of(model: LanguageModel, config: RlConfig) -> Learner:
-    """A learner whose optimizers move against the gradient and nothing else, so that weights tell gradients."""
-    learner = Learner(model.network, torch.optim.SGD(model.network.parameters()))
-    if config.loss.kl.beta:
-        learner.reference = copy.deepcopy(model.network)
-        with torch.no_grad():
-            for weight in learner.reference.parameters():
-                weight.mul_(1.05)
-    if config.critic is not None:
-        learner.critic = Critic.beside(model.network, config.critic.trunk == "own").double()
-        with torch.no_grad():
-            learner.critic.head.weight.fill_(0.1)
-        learner.critic_optimizer = torch.optim.SGD(learner.critic.parameters())
-    return learner
+def plain_descent(parameters: Iterable[Parameter], _: OptimConfig) -> torch.optim.Optimizer:
+    """Moves against the gradient and nothing else, so that weights tell gradients."""
+    return torch.optim.SGD(parameters)
 
 
 def naive_step(networks: Networks, groups: list[ScoredGroup], config: RlConfig) -> None:
@@ -170,7 +159,7 @@ def test_weights_move_as_the_formulas_say(name: str) -> None:
     assert PROMPTS * GROUP % config.minibatches == 0
     model = tiny_model()
     groups = drawn(model, noise=0.3 if config.loss.correction.mode != "none" else 0.0)
-    learner = learner_of(model, config)
+    learner = learner_of(model, config, build=plain_descent)
     ours, critic = copy.deepcopy(model.network), learner.critic
     trunk = copy.deepcopy(ours) if config.critic is not None and config.critic.trunk == "own" else None
     networks = Networks(ours, learner.reference, trunk, None if critic is None else copy.deepcopy(critic.head))
